@@ -1,0 +1,1 @@
+"""The command `digest`: thin verbs that wire the other packages together."""

@@ -1,0 +1,1 @@
+"""How mail and pages become clean markdown and items."""

@@ -1,0 +1,92 @@
+"""What the core asks of the outside: Source, Engine, Sink. `integrations` and `engines` answer."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from digest.prompt import Message
+from digest.records import RawDocument, Skip
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where text comes from."""
+
+    spec: str  # `kind:argument`, as the user wrote it
+
+    def fetch(self, since: datetime | None) -> Iterator[RawDocument | Skip]:
+        """Yield what is not older than `since` (aware UTC), oldest first where that is cheap.
+
+        A document that cannot even be carried is yielded as a Skip. Raises SourceError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to an engine."""
+
+    messages: Sequence[Message]
+    fields: tuple[str, ...]
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for the ask at `index` of the batch.
+
+    `finish` is "stop" only if the engine knows that the model ended by itself; "length" if a
+    budget cut it; "error" if nothing usable came, with the reason in `error`.
+    """
+
+    index: int
+    text: str
+    finish: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    error: str = ""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What runs the model."""
+
+    name: str  # ollama, embedded or extractive
+    model: str  # identifies weights, adapter and quantisation: part of the cache key
+    context: int  # tokens that prompt and answer may take together
+
+    def count(self, text: str) -> int:
+        """Tokens of `text` by the model's own tokenizer, control tokens read as text."""
+        ...
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
+        """Answer a batch, each as soon as it is there, in any order. Never raises for one ask."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Proof that a sink holds a report."""
+
+    target: str  # for people: a path, a URL, an address
+    remote_id: str  # for the sink itself: asked for after a crash
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where a report goes."""
+
+    spec: str
+
+    def find(self, key: str) -> Delivery | None:
+        """The delivery made under this idempotency key, if the sink already holds it."""
+        ...
+
+    def deliver(self, key: str, name: str, markdown: str, html: str) -> Delivery:
+        """Deliver under an idempotency key. `name` is a safe file stem. Raises SinkError."""
+        ...
