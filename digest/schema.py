@@ -162,9 +162,9 @@ def _mend(name: str, value: object) -> object:
     for entry in value:
         if not isinstance(entry, str):
             return value
-        entry = entry.strip().lower() if name == "domains" else entry.strip()
-        if entry:
-            seen.setdefault(entry.casefold(), entry)
+        clean = entry.strip().lower() if name == "domains" else entry.strip()
+        if clean:
+            seen.setdefault(clean.casefold(), clean)
     return list(seen.values())
 
 
