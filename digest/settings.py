@@ -1,0 +1,118 @@
+"""What the user decides: `digest.toml`, overridden by `DIGEST_*` variables and by options.
+
+Every key has a default, an unknown key is an error that names its line.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from digest.errors import ConfigError
+
+EngineName = Literal["auto", "ollama", "embedded", "extractive"]
+
+
+class OllamaSettings(BaseModel):
+    """Table `[ollama]`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = ""  # "" = the client's own default, OLLAMA_HOST included
+    model: str = "digest"
+    context: int = Field(default=4096, ge=1024)  # tokens
+    keep_alive: str = "5m"
+    parallel: int = Field(default=2, ge=1, le=64)
+    timeout: float = Field(default=300.0, gt=0)  # seconds for one answer
+
+
+class EmbeddedSettings(BaseModel):
+    """Table `[embedded]`. 0 = what fits this machine."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    threads: int = Field(default=0, ge=0)
+    slots: int = Field(default=0, ge=0, le=64)
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", env_prefix="DIGEST_", env_nested_delimiter="__"
+    )
+
+    toml: ClassVar[Path | None] = None  # the file that `load` found
+
+    source: list[str] = []  # SPECs to read, e.g. "mailbox:~/Mail/news"
+    deliver: list[str] = []  # SPECs to deliver to, besides `out`
+    since: str = "7d"
+    engine: EngineName = "auto"
+    out: Path | None = Path("reports")  # folder for the .md and .html of each report
+    ledger: Path = Field(default_factory=lambda: user_data_path("digest") / "ledger.db")
+    ollama: OllamaSettings = OllamaSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment, then the file."""
+        del dotenv_settings, file_secret_settings
+        if cls.toml is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.toml)
+
+
+def load(file: Path | None = None, **options: Any) -> Settings:
+    """Read `file`, or `digest.toml` in the current folder if there is one.
+
+    Options that are None are not given. Raises ConfigError that names the key and the line.
+    """
+    path = file or Path("digest.toml")
+    if file and not file.is_file():
+        raise ConfigError(f"there is no configuration file {file}")
+    text = path.read_text("utf-8") if path.is_file() else ""
+    reader = type("Settings", (Settings,), {"toml": path if text else None})
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        settings: Settings = reader(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{_where(path, text, first['loc'])}{key}: {first['msg']}") from error
+    except ValueError as error:  # TOML that does not parse; the message has the line
+        raise ConfigError(f"{path}: {error}") from error
+    settings.ledger = settings.ledger.expanduser()
+    settings.out = settings.out.expanduser() if settings.out else None
+    return settings
+
+
+def _where(path: Path, text: str, location: tuple[int | str, ...]) -> str:
+    """`digest.toml line 3: `, if the key or its table stands there."""
+    wanted = ".".join(part for part in location if isinstance(part, str))
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if head := re.match(r"\s*\[([^\]]+)\]", line):
+            table = head[1].strip()
+            key = table
+        elif assigned := re.match(r"\s*([\w.-]+)\s*=", line):
+            key = f"{table}.{assigned[1]}" if table else assigned[1]
+        else:
+            continue
+        if key == wanted:
+            return f"{path} line {number}: "
+    return f"{path}: " if text else ""
