@@ -13,11 +13,11 @@ ITEM_KINDS: tuple[str, ...] = get_args(ItemKind)
 MediaType = Literal["message/rfc822", "text/html", "text/markdown", "text/plain"]
 
 
-def fingerprint(*parts: str) -> str:
-    """Stable hex id of 16 digits for a tuple of strings."""
+def fingerprint(*parts: str | bytes) -> str:
+    """Stable hex id of 16 digits for a tuple of strings or bytes."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part.encode("utf-8", "surrogatepass"))
+        digest.update(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part)
         digest.update(b"\0")
     return digest.hexdigest()[:16]
 

@@ -93,7 +93,8 @@ def load(file: Path | None = None, **options: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{_where(path, text, first['loc'])}{key}: {first['msg']}") from error
+        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"{_where(path, text, first['loc'])}{key}: {what}") from error
     except ValueError as error:  # TOML that does not parse; the message has the line
         raise ConfigError(f"{path}: {error}") from error
     settings.ledger = settings.ledger.expanduser()

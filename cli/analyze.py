@@ -1,0 +1,99 @@
+"""`digest analyze`: digests of files or of standard input, without a ledger."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import options
+from cli.progress import Progress
+
+if TYPE_CHECKING:
+    from digest.records import Document, MediaType, RawDocument, Skip
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH|- ...")
+@click.option("--jsonl", is_flag=True, help="One compact JSON object an item.")
+@options.common(options.fields, options.engine, options.config)
+def analyze(
+    paths: tuple[str, ...],
+    jsonl: bool,
+    fields: str | None,
+    engine: str | None,
+    config: Path | None,
+) -> None:
+    """Print the digest of each item as JSON; with --jsonl one line each.
+
+    `-` reads standard input: mail, HTML or markdown, recognised by its first bytes.
+    """
+    import json
+    from dataclasses import asdict
+
+    from digest import analyze as analysis
+    from digest import engines, schema, settings
+    from digest.errors import Unreadable
+    from digest.pipeline import read
+    from digest.records import Skip
+
+    asked = schema.select(fields)
+    chosen = settings.load(config, engine=engine)
+    documents: list[Document] = []
+    for raw in _raw(paths):
+        document = read(raw)
+        if isinstance(document, Skip):
+            click.echo(f"digest: skipped {document.origin}: {document.reason}", err=True)
+        else:
+            documents.append(document)
+    if not documents:
+        raise Unreadable("nothing could be read")
+    homes = {document.id: document for document in documents}
+    items = [item for document in documents for item in document.items]
+    runner, note = engines.open_or_degrade(chosen)
+    click.echo(f"digest: {note or runner.model}", err=True)
+    try:
+        with Progress(quiet=not sys.stderr.isatty()) as progress:
+            found = analysis.analyze(
+                items,
+                runner,
+                asked,
+                progress=lambda done, total: progress("analyze", done, total),
+            )
+            for item, digest in sorted(found, key=lambda pair: items.index(pair[0])):
+                record = {
+                    "file": Path(homes[item.document_id].origin).name,
+                    "position": item.position,
+                    "kind": item.kind,
+                    "url": item.url,
+                    "digest": digest.fields.as_dict(),
+                    "provenance": asdict(digest.provenance),
+                }
+                click.echo(json.dumps(record, ensure_ascii=False, indent=None if jsonl else 2))
+    finally:
+        runner.close()
+
+
+def _raw(paths: tuple[str, ...]) -> "Iterator[RawDocument | Skip]":
+    import integrations
+    from digest.records import RawDocument
+
+    for path in paths:
+        if path != "-":
+            yield from integrations.source(f"folder:{path}").fetch(None)
+            continue
+        content = sys.stdin.buffer.read()
+        yield RawDocument("stdin", _sniff(content), content, "standard input")
+
+
+def _sniff(content: bytes) -> "MediaType":
+    """HTML opens with a tag, mail with two header fields; the rest is markdown."""
+    head = content[:2048].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if re.match(rb"<(!doctype|html|head|body|table|div|p)\b", head, re.IGNORECASE):
+        return "text/html"
+    field = rb"[A-Za-z][A-Za-z0-9-]*:[ \t].*\r?\n(?:[ \t].*\r?\n)*"
+    if re.match(rb"(?:From .*\n)?" + field + field, head):
+        return "message/rfc822"
+    return "text/markdown"

@@ -1,0 +1,117 @@
+"""`digest doctor`: check that everything Digest needs is in order."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import options
+
+if TYPE_CHECKING:
+    from digest.settings import Settings
+
+Check = tuple[str, str, str]  # what was looked at, "ok" | "note" | "bad", what was found
+
+
+@click.command()
+@options.common(options.ledger, options.config, options.json_output)
+def doctor(ledger: Path | None, config: Path | None, as_json: bool) -> None:
+    """Check configuration, ledger, engines, model, disk and clock. Exit 1 if something is bad."""
+    from digest import settings
+
+    chosen = settings.load(config, ledger=ledger)
+    checks = list(_checks(chosen))
+    if as_json:
+        options.print_json(
+            {"checks": [dict(zip(("name", "state", "found"), c, strict=True)) for c in checks]}
+        )
+    else:
+        for name, state, found in checks:
+            click.echo(f"{state:<5} {name:<14} {found}")
+    if any(state == "bad" for _, state, _ in checks):
+        sys.exit(1)
+
+
+def _checks(chosen: "Settings") -> Iterator[Check]:
+    yield from _ledger(chosen)
+    yield from _sources(chosen)
+    yield from _engines(chosen)
+    yield from _machine(chosen)
+
+
+def _ledger(chosen: "Settings") -> Iterator[Check]:
+    from digest.errors import LedgerError
+    from digest.ledger import Ledger
+
+    if not chosen.ledger.exists():
+        yield "ledger", "note", f"{chosen.ledger} is not there yet; the first run makes it"
+        return
+    try:
+        with Ledger(chosen.ledger) as book:
+            wrong = book.integrity()
+            counts = ", ".join(f"{n} {table}" for table, n in book.counts().items())
+            waiting = len(book.outbox())
+    except LedgerError as error:
+        yield "ledger", "bad", str(error)
+        return
+    yield ("ledger", "bad", "; ".join(wrong)) if wrong else ("ledger", "ok", counts)
+    if waiting:
+        yield "outbox", "note", f"{waiting} reports wait; send them with `digest deliver`"
+
+
+def _sources(chosen: "Settings") -> Iterator[Check]:
+    import integrations
+    from digest.errors import DigestError
+
+    if not chosen.source:
+        yield "sources", "note", "none configured; write source = [...] into digest.toml"
+    for spec in chosen.source:
+        try:
+            integrations.source(spec)
+            yield "source", "ok", spec
+        except DigestError as error:
+            yield "source", "bad", f"{spec}: {error}"
+    for spec in chosen.deliver:
+        try:
+            integrations.sink(spec)
+            yield "sink", "ok", spec
+        except DigestError as error:
+            yield "sink", "bad", f"{spec}: {error}"
+
+
+def _engines(chosen: "Settings") -> Iterator[Check]:
+    from digest import engines
+    from digest.errors import DigestError
+
+    for name in ("ollama", "embedded"):
+        try:
+            engine, why = engines.open_engine(name, chosen)
+            yield name, "ok", f"{engine.model} {why}".strip()
+            engine.close()
+        except DigestError as error:
+            yield name, "note", str(error)
+    engine, why = engines.open_or_degrade(chosen)
+    state = "note" if engine.name == "extractive" else "ok"
+    yield "engine", state, f"{chosen.engine} takes {engine.name}" + (f": {why}" if why else "")
+    engine.close()
+
+
+def _machine(chosen: "Settings") -> Iterator[Check]:
+    import shutil
+    import time
+    from datetime import UTC, datetime
+
+    folder = chosen.ledger.parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 2**30
+    yield "disk", "ok" if free > 1 else "bad", f"{free:.1f} GiB free at {folder}"
+    now = datetime.now(UTC)
+    # A clock before this release's year breaks TLS, tokens and --since.
+    yield (
+        "clock",
+        "ok" if now.year >= 2026 else "bad",
+        f"{now:%Y-%m-%d %H:%M} UTC, {time.tzname[0]}",
+    )

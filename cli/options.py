@@ -1,0 +1,105 @@
+"""Options and output that several verbs share."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from digest.errors import ConfigError
+
+if TYPE_CHECKING:
+    from digest.pipeline import Delivered, Failure
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ENGINES = ("auto", "ollama", "embedded", "extractive")
+
+config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file.  [default: digest.toml, if there is one]",
+)
+ledger = click.option(
+    "--ledger", type=click.Path(path_type=Path, dir_okay=False), help="The ledger's file."
+)
+engine = click.option("--engine", type=click.Choice(ENGINES), help="What runs the model.")
+source = click.option(
+    "--source",
+    metavar="SPEC",
+    multiple=True,
+    help="Read from here, e.g. mailbox:~/Mail/news or folder:notes. Repeatable.",
+)
+since = click.option(
+    "--since", metavar="AGE|DATE", help="How far back, e.g. 7d, 36h or 2026-11-01."
+)
+fields = click.option(
+    "--fields", metavar="NAMES", help="Comma-separated fields of the digest.  [default: all]"
+)
+json_output = click.option(
+    "--json", "as_json", is_flag=True, help="Print one machine-readable object."
+)
+
+
+def common(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Apply options so that they appear in the order given."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def print_json(value: object) -> None:
+    """One compact JSON object on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def start_of(text: str) -> datetime:
+    """`--since` -> aware UTC."""
+    from digest.when import parse_since
+
+    return parse_since(text, datetime.now(UTC))
+
+
+def require_sources(specs: list[str]) -> list[str]:
+    """The SPECs, or a ConfigError that says how to give one."""
+    if not specs:
+        raise ConfigError(
+            "no source is configured; give --source, e.g. --source mailbox:~/Mail/news, "
+            'or write source = ["mailbox:~/Mail/news"] into digest.toml'
+        )
+    return specs
+
+
+def log_to_stderr() -> None:
+    """Warnings and progress lines of a run that nobody watches go to stderr."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="digest: %(message)s")
+
+
+def show_deliveries(outcomes: Sequence["Delivered"]) -> None:
+    """A line for each report that arrived."""
+    for outcome in outcomes:
+        if not outcome.error:
+            click.echo(f"report: {outcome.target}")
+
+
+def failed(outcomes: Sequence["Delivered"]) -> list["Failure"]:
+    """The deliveries that did not work, as failures."""
+    from digest.pipeline import Failure
+
+    return [Failure(o.sink, o.error, o.later) for o in outcomes if o.error]
+
+
+def end(failures: Sequence["Failure"], *, anything_done: bool) -> None:
+    """Name each failure on stderr; exit 75 or 1 if they left nothing done."""
+    for failure in failures:
+        click.echo(f"digest: {failure.spec}: {failure.reason}", err=True)
+    if failures and not anything_done:
+        sys.exit(75 if all(failure.later for failure in failures) else 1)

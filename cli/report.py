@@ -1,0 +1,68 @@
+"""`digest report`: a report of a period from what the ledger holds."""
+
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.progress import Progress
+
+
+@click.command()
+@click.option("--until", metavar="AGE|DATE", help="Where the period ends.  [default: now]")
+@click.option("--last", is_flag=True, help="Print the newest report again; make none.")
+@options.common(
+    options.source,
+    options.since,
+    options.engine,
+    options.ledger,
+    options.config,
+    options.json_output,
+)
+def report(
+    until: str | None,
+    last: bool,
+    source: tuple[str, ...],
+    since: str | None,
+    engine: str | None,
+    ledger: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Print a report of a period as markdown, from what the ledger holds.
+
+    Unlike `run` it fetches and delivers nothing, and tells also of what was reported before.
+    """
+    from dataclasses import asdict
+
+    from digest import engines, pipeline, settings
+    from digest.errors import LedgerError
+    from digest.ledger import Ledger
+    from digest.lock import writer_lock
+
+    chosen = settings.load(config, since=since, engine=engine, ledger=ledger)
+    with Ledger(chosen.ledger) as book:
+        if not last:
+            begin = options.start_of(chosen.since)
+            end = options.start_of(until) if until else None
+            documents = book.documents(begin, end, sources=source)
+            if not documents:
+                click.echo("digest: the ledger holds nothing of this period", err=True)
+                return
+            with writer_lock(chosen.ledger), Progress() as progress:
+                runner, note = engines.open_or_degrade(chosen)
+                try:
+                    analyzed = pipeline.digest_documents(book, documents, runner, progress=progress)
+                finally:
+                    runner.close()
+                specs = sorted({document.source for document in documents})
+                pipeline.make_report(
+                    book, analyzed, documents, sources=specs, sinks=(), engine_note=note
+                )
+        stored = book.report()
+    if stored is None:
+        raise LedgerError("no report was made yet; make one with `digest run`")
+    if as_json:
+        options.print_json(asdict(stored))
+    else:
+        click.echo(stored.markdown)

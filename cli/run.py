@@ -1,0 +1,124 @@
+"""`digest run`: the main job."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import options
+from cli.progress import Progress
+
+if TYPE_CHECKING:
+    from digest.pipeline import Job
+
+
+@click.command()
+@options.common(
+    options.source,
+    click.option(
+        "--deliver",
+        metavar="SPEC",
+        multiple=True,
+        help="Deliver the report there too, e.g. folder:~/Reports. Repeatable.",
+    ),
+    options.since,
+    options.engine,
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for the report's .md and .html.  [default: reports]",
+    ),
+    click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing."),
+    options.ledger,
+    options.config,
+    options.json_output,
+)
+def run(
+    source: tuple[str, ...],
+    deliver: tuple[str, ...],
+    since: str | None,
+    engine: str | None,
+    out: Path | None,
+    dry_run: bool,
+    ledger: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Fetch what is new, digest it, write one report and deliver it.
+
+    The same run twice does nothing twice; a killed run continues where it stopped.
+    """
+    from dataclasses import asdict
+
+    import integrations
+    from digest import engines, pipeline, settings
+    from digest.ledger import Ledger
+    from digest.lock import writer_lock
+
+    chosen = settings.load(
+        config,
+        source=list(source) or None,
+        deliver=list(deliver) or None,
+        since=since,
+        engine=engine,
+        out=out,
+        ledger=ledger,
+    )
+    specs = options.require_sources(chosen.source)
+    sinks = ([f"folder:{chosen.out}"] if chosen.out else []) + chosen.deliver
+    job = pipeline.Job(
+        sources=tuple(integrations.source(spec) for spec in specs),
+        sinks=tuple(integrations.sink(spec).spec for spec in sinks),
+        since=options.start_of(chosen.since),
+        open_engine=lambda: engines.open_or_degrade(chosen),
+        open_sink=integrations.sink,
+    )
+    if dry_run:
+        _show_plan(job, as_json)
+        return
+    with writer_lock(chosen.ledger), Ledger(chosen.ledger) as book, Progress() as progress:
+        outcome = pipeline.run(book, job, progress)
+    if as_json:
+        options.print_json(asdict(outcome))
+    else:
+        fetched, report = outcome.fetched, outcome.report
+        click.echo(f"{fetched.new} new, {fetched.known} known, {fetched.skipped} skipped documents")
+        if report is None:
+            click.echo("nothing new to report")
+        else:
+            degraded = f", {report.degraded} degraded" if report.degraded else ""
+            click.echo(f"{report.items} items digested by {outcome.engine}{degraded}")
+        if outcome.engine_note:
+            click.echo(f"digest: {outcome.engine_note}", err=True)
+        options.show_deliveries(outcome.deliveries)
+    failures = [*outcome.fetched.failures, *options.failed(outcome.deliveries)]
+    options.end(failures, anything_done=outcome.report is not None or bool(outcome.fetched.known))
+
+
+def _show_plan(job: "Job", as_json: bool) -> None:
+    """What a run would find, read without touching the ledger."""
+    from digest import pipeline
+    from digest.errors import SourceError
+    from digest.records import Skip
+
+    plan = []
+    for source in job.sources:
+        entry: dict[str, object] = {"source": source.spec, "documents": 0, "items": 0, "skipped": 0}
+        try:
+            read = [pipeline.read(raw) for raw in source.fetch(job.since)]
+            documents = [one for one in read if not isinstance(one, Skip)]
+            entry["documents"] = len(documents)
+            entry["items"] = sum(len(document.items) for document in documents)
+            entry["skipped"] = len(read) - len(documents)
+        except SourceError as error:
+            entry["error"] = str(error)
+        plan.append(entry)
+    if as_json:
+        options.print_json({"plan": plan, "deliver": job.sinks})
+        return
+    for entry in plan:
+        click.echo(
+            f"{entry['source']}: {entry['documents']} documents, {entry['items']} items, "
+            f"{entry['skipped']} skipped {entry.get('error', '')}".rstrip()
+        )
+    click.echo(f"would deliver to {', '.join(job.sinks)}")

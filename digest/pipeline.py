@@ -1,0 +1,284 @@
+"""The main job: fetch -> analyze -> report -> deliver, each stage over the ledger.
+
+Every stage can be killed anywhere and run again: it finds in the ledger what is done and does
+the rest. The caller holds `digest.lock` while it runs any of them.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from digest import analyze, extract, report
+from digest.errors import SinkError, SinkUnavailable, SourceError, SourceUnavailable, Unreadable
+from digest.ledger import Ledger, OutboxRow, StoredReport, utc
+from digest.protocols import Engine, Sink, Source
+from digest.records import Analyzed, Digest, Document, Item, RawDocument, Skip, fingerprint
+from digest.schema import FIELDS
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """Is told how far a stage is; `total` is None while nobody knows."""
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """`done` of `total` things of `stage` are finished."""
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """The progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A source or sink that did not work, in one sentence."""
+
+    spec: str
+    reason: str
+    later: bool  # it may work later
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What reading the sources brought."""
+
+    new: int
+    known: int
+    skipped: int
+    failures: tuple[Failure, ...]
+
+
+def fetch(
+    ledger: Ledger,
+    sources: Sequence[Source],
+    since: datetime | None,
+    progress: Progress = silent,
+) -> Fetched:
+    """Read every source into the ledger. A source that fails is recorded; the others go on."""
+    new = known = skipped = 0
+    failures = []
+    for source in sources:
+        try:
+            for raw in source.fetch(since):
+                mark = raw_mark(raw)
+                if ledger.seen(mark):
+                    known += 1
+                elif (document := read(raw)) and isinstance(document, Skip):
+                    ledger.add_skip(mark, document)
+                    skipped += 1
+                elif since and document.published and document.published < since:
+                    pass  # the source could not tell; a longer period will find it again
+                elif ledger.add_document(mark, document):
+                    new += 1
+                else:
+                    known += 1
+                progress("fetch", new + known + skipped, None)
+        except SourceError as error:
+            failures.append(Failure(source.spec, str(error), isinstance(error, SourceUnavailable)))
+    return Fetched(new, known, skipped, tuple(failures))
+
+
+def read(raw: RawDocument | Skip) -> Document | Skip:
+    """Read one raw document; whatever is wrong with it becomes a Skip with the reason."""
+    if isinstance(raw, Skip):
+        return raw
+    try:
+        return extract.read(raw)
+    except Unreadable as error:
+        return Skip(raw.source, raw.origin, str(error))
+    except Exception as error:  # content must never stop a run; the log keeps the trace
+        log.exception("cannot read %s", raw.origin)
+        return Skip(raw.source, raw.origin, f"reading failed: {type(error).__name__}: {error}")
+
+
+def raw_mark(raw: RawDocument | Skip) -> str:
+    """The id of raw content: what has this mark was read, or refused, before."""
+    if isinstance(raw, Skip):
+        return fingerprint("skip", raw.source, raw.origin, raw.reason)
+    return fingerprint(raw.media_type, raw.key, raw.title, raw.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The ledger's digests, as `analyze` wants to see them."""
+
+    ledger: Ledger
+    model: str
+    fields: tuple[str, ...]
+
+    def get(self, item: Item) -> Digest | None:
+        """The digest kept for this content."""
+        return self.ledger.cached(
+            item.content_hash, self.model, analyze.PROMPT_VERSION, self.fields
+        )
+
+    def put(self, item: Item, digest: Digest) -> None:
+        """Keep a digest."""
+        self.ledger.keep(item, self.fields, self.model, digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A report that was made, and what it tells of."""
+
+    id: str
+    title: str
+    documents: int
+    items: int
+    degraded: int
+
+
+def digest_documents(
+    ledger: Ledger,
+    documents: Sequence[Document],
+    engine: Engine,
+    fields: tuple[str, ...] = FIELDS,
+    progress: Progress = silent,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[Analyzed]:
+    """Digest every item of the documents; what the ledger has is not asked again."""
+    homes = {document.id: document for document in documents}
+    items = [item for document in documents for item in document.items]
+    found = analyze.analyze(
+        items,
+        engine,
+        fields,
+        cache=Cache(ledger, engine.model, fields),
+        progress=lambda done, total: progress("analyze", done, total),
+        cancelled=cancelled,
+    )
+    digests = {item.id: Analyzed(homes[item.document_id], item, digest) for item, digest in found}
+    return [digests[item.id] for item in items if item.id in digests]
+
+
+def make_report(
+    ledger: Ledger,
+    analyzed: Sequence[Analyzed],
+    documents: Sequence[Document],
+    *,
+    sources: Sequence[str],
+    sinks: Sequence[str],
+    failures: Sequence[Failure] = (),
+    engine_note: str = "",
+    now: datetime | None = None,
+) -> Written:
+    """Write the report into the ledger together with its outbox rows, all or nothing."""
+    now = now or datetime.now(UTC)
+    skips = ledger.unreported_skips(sources)
+    dates = [document.published or now for document in documents] or [now]
+    period = (min(dates), max(dates))
+    built = report.build(
+        analyzed,
+        [skip for _, skip in skips],
+        period=period,
+        sources=sources,
+        generated=now,
+        failures=[(failure.spec, failure.reason) for failure in failures],
+        note=engine_note,
+    )
+    ledger.add_report(
+        StoredReport(built.id, built.title, built.markdown, built.html, utc(now)),
+        period,
+        documents,
+        [mark for mark, _ in skips],
+        sinks,
+    )
+    degraded = sum(bool(one.digest.provenance.degraded) for one in analyzed)
+    return Written(built.id, built.title, len(documents), len(analyzed), degraded)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of one outbox row."""
+
+    report_id: str
+    sink: str
+    target: str
+    error: str
+    later: bool
+
+
+def deliver(
+    ledger: Ledger, open_sink: Callable[[str], Sink], rows: Sequence[OutboxRow] | None = None
+) -> list[Delivered]:
+    """Deliver what waits in the outbox, each exactly once.
+
+    A row that a crash left in the state `sending` is looked up in the sink before it is sent.
+    """
+    outcomes = []
+    for row in ledger.outbox() if rows is None else rows:
+        stored = ledger.report(row.report_id)
+        assert stored is not None  # noqa: S101  the ledger's foreign key holds it
+        name = f"digest-{stored.added[:10]}-{stored.id[:6]}"
+        try:
+            sink = open_sink(row.sink)
+            delivery = sink.find(row.key) if row.state == "sending" else None
+            if delivery is None:
+                ledger.mark_sending(row.key)
+                delivery = sink.deliver(row.key, name, stored.markdown, stored.html)
+            ledger.mark_done(row.key, delivery)
+            outcomes.append(Delivered(row.report_id, row.sink, delivery.target, "", later=False))
+        except SinkError as error:
+            ledger.mark_failed(row.key, str(error))
+            later = isinstance(error, SinkUnavailable)
+            outcomes.append(Delivered(row.report_id, row.sink, "", str(error), later))
+    return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One `digest run`: what to read, where to deliver, what runs the model."""
+
+    sources: tuple[Source, ...]
+    sinks: tuple[str, ...]  # SPECs
+    since: datetime | None
+    open_engine: Callable[[], tuple[Engine, str]]  # and why this one; called only if needed
+    open_sink: Callable[[str], Sink]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did. `report` is None if nothing was new."""
+
+    fetched: Fetched
+    report: Written | None
+    engine: str
+    model: str
+    engine_note: str
+    deliveries: tuple[Delivered, ...]
+
+
+def run(
+    ledger: Ledger,
+    job: Job,
+    progress: Progress = silent,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Do the main job. What an earlier, killed run left undone is finished first or with it."""
+    specs = [source.spec for source in job.sources]
+    fetched = fetch(ledger, job.sources, job.since, progress)
+    documents = ledger.documents(job.since, sources=specs, unreported=True)
+    written, name, model, note = None, "", "", ""
+    if documents or ledger.unreported_skips(specs):
+        engine, note = job.open_engine()
+        name, model = engine.name, engine.model
+        try:
+            analyzed = digest_documents(
+                ledger, documents, engine, progress=progress, cancelled=cancelled
+            )
+        finally:
+            engine.close()
+        if not cancelled():
+            written = make_report(
+                ledger,
+                analyzed,
+                documents,
+                sources=specs,
+                sinks=job.sinks,
+                failures=fetched.failures,
+                engine_note=note,
+            )
+    deliveries = deliver(ledger, job.open_sink)
+    return Outcome(fetched, written, name, model, note, tuple(deliveries))
