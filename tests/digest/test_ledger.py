@@ -4,7 +4,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -135,7 +134,7 @@ def test_a_later_version_is_refused(tmp_path):
 def test_a_damaged_file_is_named(tmp_path):
     path = tmp_path / "ledger.db"
     path.write_bytes(b"this is not a database, however long it may be " * 100)
-    with pytest.raises(LedgerError, match="ledger.db"):
+    with pytest.raises(LedgerError, match=r"ledger\.db"):
         Ledger(path)
 
 
@@ -182,7 +181,10 @@ def test_a_second_writer_is_told_who_writes(tmp_path):
 
 
 def test_two_first_starts_at_once_make_one_ledger(tmp_path):
-    code = "import sys; from pathlib import Path; from digest.ledger import Ledger; Ledger(Path(sys.argv[1]))"
+    code = (
+        "import sys; from pathlib import Path; from digest.ledger import Ledger\n"
+        "Ledger(Path(sys.argv[1]))"
+    )
     path = tmp_path / "ledger.db"
     starts = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(6)]
     assert [start.wait() for start in starts] == [0] * 6
