@@ -1,6 +1,7 @@
 """`digest`: the group of verbs. Each verb is a module that is imported when it is called."""
 
 import importlib
+import logging
 import sys
 
 import click
@@ -19,6 +20,7 @@ VERBS = {
     "search": ("cli.search", "Search all items and digests."),
     "model": ("cli.model", "Get, build, install and show the model."),
     "finetune": ("cli.finetune", "Make a model of your own."),
+    "completion": ("cli.completion", "Print the completion script of a shell."),
     "doctor": ("cli.doctor", "Check that everything Digest needs is in order."),
 }
 
@@ -54,9 +56,13 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="digest")
-def main() -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what happens to each item.")
+def main(verbose: bool) -> None:
     """Turn newsletters, blogs and news into structured digests and one clear, linked report.
 
     Exit codes: 0 done (also when nothing was new), 1 failed, 2 wrong usage or configuration,
     75 try again later (a service was down; the work is kept).
     """
+    logging.basicConfig(stream=sys.stderr, format="digest: %(message)s")
+    for package in ("digest", "integrations", "server", "finetune"):
+        logging.getLogger(package).setLevel(logging.DEBUG if verbose else logging.WARNING)

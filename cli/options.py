@@ -1,7 +1,6 @@
 """Options and output that several verbs share."""
 
 import json
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -76,11 +75,6 @@ def require_sources(specs: list[str]) -> list[str]:
             'or write source = ["mailbox:~/Mail/news"] into digest.toml'
         )
     return specs
-
-
-def log_to_stderr() -> None:
-    """Warnings and progress lines of a run that nobody watches go to stderr."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="digest: %(message)s")
 
 
 def show_deliveries(outcomes: Sequence["Delivered"]) -> None:

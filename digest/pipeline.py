@@ -117,6 +117,7 @@ class Cache:
     def put(self, item: Item, digest: Digest) -> None:
         """Keep a digest."""
         self.ledger.keep(item, self.fields, self.model, digest)
+        log.debug("kept the digest of %s", item.content_hash)
 
 
 @dataclass(frozen=True, slots=True)
