@@ -1,1 +1,82 @@
-"""How mail and pages become clean markdown and items."""
+"""From what a source found to clean markdown and its items."""
+
+from digest.errors import Unreadable
+from digest.extract import blocks as layout
+from digest.extract import boilerplate, charset, dom, items, mail, markdown, plain
+from digest.records import Document, Item, RawDocument, fingerprint
+
+__all__ = ["item_record", "read"]
+
+
+def read(raw: RawDocument) -> Document:
+    """Read one document: decode, lay out, clean, split.
+
+    Raises Unreadable if it has no content, with the reason.
+    """
+    warnings: list[str] = []
+    title, publisher, published = raw.title, raw.publisher, raw.published
+    sender = ""
+    if raw.media_type == "message/rfc822":
+        letter = mail.parse(raw.content)
+        title = letter.subject or title
+        publisher = letter.sender_name or letter.sender_address or publisher
+        sender = letter.sender_address
+        published = letter.date or published
+        warnings += letter.warnings
+        html = letter.html or plain.from_text(letter.plain)
+        body = letter.html or letter.plain
+    else:
+        body, trouble = charset.decode(
+            raw.content, raw.charset, html=raw.media_type == "text/html"
+        )
+        warnings += [trouble] if trouble else []
+        if raw.media_type == "text/html":
+            html = body
+        elif raw.media_type == "text/markdown":
+            html = plain.from_markdown(body)
+        else:
+            html = plain.from_text(body)
+    if len(html) > dom.MAX_CHARS:
+        html = html[: dom.MAX_CHARS]
+        warnings.append("only the first 2 MiB of the text were read")
+    page = layout.read(html)
+    kept = boilerplate.clean(page.blocks)
+    title = " ".join((title or page.title).split())
+    drafts = items.split(kept, title)
+    if raw.key:
+        identity = fingerprint(raw.source.partition(":")[0], raw.key)
+    else:
+        day = published.isoformat() if published else ""
+        identity = fingerprint(title, sender, day, body)
+    found = items.finish(drafts, identity)
+    text = markdown.render(kept)
+    if not text and not found:
+        raise Unreadable(f"{raw.origin} holds no text to read")
+    return Document(
+        id=identity,
+        source=raw.source,
+        origin=raw.origin,
+        publisher=publisher,
+        title=title,
+        published=published,
+        url=raw.url,
+        markdown=text,
+        items=found,
+        hidden_removed=page.hidden,
+        warnings=tuple(warnings),
+    )
+
+
+def item_record(file: str, item: Item) -> dict[str, object]:
+    """An item as `digest extract --jsonl` prints it."""
+    return {
+        "file": file,
+        "position": item.position,
+        "kind": item.kind,
+        "title": item.title,
+        "text": item.text,
+        "url": item.url,
+        "href": item.href,
+        "section": item.section,
+    }
+

@@ -1,0 +1,126 @@
+"""What a newsletter says about itself rather than to its reader.
+
+Every block gets a weight: for it, signs of boilerplate (talk of the mailing, law, addresses,
+sharing, small or faint type, rows of bare links); against it, text in the body's own type. The
+header is the prefix with the greatest sum, the footer the suffix; between them a block goes only
+by a sign of its own.
+"""
+
+import re
+from collections.abc import Sequence
+
+from digest.extract import words
+from digest.extract.blocks import Block, Gap
+from digest.extract.looks import body_size, count_words
+
+_MONEY = re.compile(r"^\W*(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£]|other(?: amount)?)\W*$", re.I)
+_HEADER_SHARE = 0.35  # a header reaches no further into the page
+_MAX_PLAIN = 60  # words: a longer block in the body's type is content whatever it mentions
+
+
+def clean(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks that are content."""
+    kept = _without_repeats(_without_index(blocks))
+    if not kept:
+        return kept
+    size = body_size(kept)
+    weights = [weight(block, size) for block in kept]
+    start, end = _header(kept, weights), _footer(weights)
+    if start >= end:  # nothing but boilerplate: better everything than nothing
+        start, end = 0, len(kept)
+    out = []
+    gap = Gap.BLOCK
+    for block, value in zip(kept[start:end], weights[start:end], strict=True):
+        if value >= 2.0:
+            gap = max(gap, block.gap)
+            continue
+        block.gap = max(block.gap, gap) if gap > Gap.BLOCK else block.gap
+        gap = Gap.SOFT
+        out.append(block)
+    return out
+
+
+def weight(block: Block, size: float) -> float:
+    """How much a block is boilerplate (> 0) or content (< 0)."""
+    text = block.text
+    count = count_words(text)
+    solid = [span for span in block.spans if span.text.strip() and not span.image]
+    if not solid and not block.rows:
+        if not text:
+            return 0.0
+        return 2.0 if words.SOCIAL.match(text) else 0.1
+    linked = sum(len(s.text) for s in solid if s.href) / max(sum(len(s.text) for s in solid), 1)
+    small = max((s.style.size for s in solid), default=size) <= 0.85 * size
+    value = -min(count, 60) / 20 if not small else -min(count, 40) / 80
+    value -= 0.5 * bool(block.level)
+    if solid and max(s.style.size for s in solid) >= 1.2 * size and count > 2:
+        value -= 1.0
+    short = count <= _MAX_PLAIN
+    if words.MAILING.search(text):
+        value += 4.0 if short or small else 2.0
+    if words.LEGAL.search(text):
+        value += 2.5 if small or count <= 25 else 0.8
+    if short and words.SHARE.search(text):
+        value += 2.5
+    if words.SOCIAL.match(text):
+        value += 3.0
+    if count <= 25 and words.ADDRESS.search(text):
+        value += 0.8
+    if words.FORWARDED.match(text) and count <= 40:
+        value += 3.0
+    if count <= 3 and _MONEY.match(text):
+        value += 3.0
+    if count <= 12 and (words.GREETING.match(text) or words.FAREWELL.match(text)):
+        value += 1.2
+    if linked > 0.5 and len([s for s in solid if s.href]) >= 3 and count <= 4 * len(solid):
+        value += 1.5
+    return value + (0.3 if small else 0.0)
+
+
+def _header(blocks: Sequence[Block], weights: Sequence[float]) -> int:
+    """How many blocks at the start are header."""
+    best, total, start = 0.0, 0.0, 0
+    limit = max(int(len(blocks) * _HEADER_SHARE), 4)
+    for number, value in enumerate(weights[:limit], 1):
+        total += value
+        if total > best and value > 0:
+            best, start = total, number
+    return start
+
+
+def _footer(weights: Sequence[float]) -> int:
+    """Where the footer starts."""
+    best, total, end = 0.0, 0.0, len(weights)
+    for number in range(len(weights) - 1, -1, -1):
+        total += weights[number]
+        if total > best and weights[number] > 0:
+            best, end = total, number
+        if total < best - 6:
+            break
+    return end
+
+
+def _without_index(blocks: Sequence[Block]) -> list[Block]:
+    """Without tables of contents: blocks whose links all jump inside the page."""
+    out = []
+    for block in blocks:
+        hrefs = [span.href for span in block.spans if span.href]
+        plain = "".join(s.text for s in block.spans if not s.href).strip(" •·-|>»")
+        if hrefs and all(href.startswith("#") for href in hrefs) and len(plain) < 12:
+            continue
+        out.append(block)
+    return out
+
+
+def _without_repeats(blocks: Sequence[Block]) -> list[Block]:
+    """Without second copies of a paragraph: mobile and desktop twins, repeated bars."""
+    seen: set[str] = set()
+    out = []
+    for block in blocks:
+        key = re.sub(r"\W+", "", block.text).casefold()
+        if len(key) >= 60 and not block.rows:
+            if key in seen:
+                continue
+            seen.add(key)
+        out.append(block)
+    return out

@@ -1,0 +1,42 @@
+"""What kind of item it is: by its own words, its section's, and the look of the block around it."""
+
+import re
+
+from digest.extract import words
+from digest.extract.looks import count_words
+from digest.records import ItemKind
+
+_CLOCK = re.compile(
+    r"\b\d{1,2}(?::\d\d)? ?[ap]\.?m\b|\b\d{1,2}[:.]\d\d ?(?:uhr|h\b)|\b\d{1,2} uhr\b|"
+    r"\b\d{1,2}h\d{0,2}\b|\b\d{1,2}:\d\d\b|\d{1,2}[点點时]",
+    re.I,
+)
+
+
+def kind(title: str, text: str, section: str, href: str) -> ItemKind:
+    """Decide the kind of an item from what a reader sees of it."""
+    plain = re.sub(r"\]\([^)]*\)", "]", text)
+    edges = f"{plain[:160]}\n{plain[-60:]}"
+    if sponsored(title, plain, section):
+        return "sponsor"
+    if words.JOB.search(section) or words.JOB.search(title):
+        return "job"
+    if words.POLL.search(title) or (words.POLL.search(section) and "?" in edges):
+        return "poll"
+    if words.EVENT.search(section) or (_CLOCK.search(f"{title}\n{edges}") and count_words(plain) < 80):
+        return "event"
+    if words.APPEAL.search(title) or words.APPEAL.search(section):
+        return "appeal"
+    if words.PRODUCT.search(title) or (words.PRODUCT.search(edges) and count_words(plain) < 60):
+        return "product"
+    if href and count_words(plain) < 3:
+        return "link"
+    return "story"
+
+
+def sponsored(title: str, text: str, section: str) -> bool:
+    """Whether a sponsor's sign stands above, at the head or at the foot of the text."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    signs = [section, title if count_words(title) <= 8 else ""]
+    signs += [line for line in lines[:1] + lines[-1:] if count_words(line) <= 14]
+    return any(words.SPONSOR.search(sign) for sign in signs if sign)

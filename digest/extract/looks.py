@@ -1,0 +1,153 @@
+"""Which blocks look like a head, and how prominent they are.
+
+A head is a block, or the run-in label that opens one, set off from the body by size, weight, a
+heading tag or a link. Heads of one look form a class; splitting judges classes, not single heads.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from digest.extract.blocks import Block, Span
+from digest.extract.style import BODY_SIZE, Colour
+
+MAX_HEAD_WORDS = 32
+_WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_LEAD_IN = re.compile(r"[\s\W\d]{0,6}")  # "▶ ", "1. ", an opening quote
+_BREAK = re.compile(r"\s*[:：—–|•]|\s+-\s|\s*$")
+_STOP = re.compile(r"[:：.!?。！？—–|-]\W*$")
+
+
+def count_words(text: str) -> int:
+    """Words of a text; a CJK character counts half a word."""
+    cjk = len(_CJK.findall(text))
+    return len(_WORD.findall(_CJK.sub(" ", text))) + (cjk + 1) // 2
+
+
+class Look(NamedTuple):
+    """What makes two heads alike to the eye."""
+
+    run_in: bool
+    linked: bool
+    size: int
+    bold: bool
+    colour: Colour | None
+    level: int
+    listed: bool
+    upper: bool
+
+
+@dataclass(eq=False, slots=True)
+class Head:
+    """A candidate headline at block `index`; `rest` is what follows a run-in label."""
+
+    index: int
+    title: list[Span]
+    rest: list[Span]
+    look: Look
+    href: str
+    prominence: float
+    words: int = field(default=0)
+
+
+def is_target(href: str) -> bool:
+    """Whether a link leads out of the page."""
+    return href[:4].lower() == "http" or href.startswith("//")
+
+
+def body_size(blocks: Sequence[Block]) -> float:
+    """The size most running text is set in, px."""
+    sizes: Counter[float] = Counter()
+    for block in blocks:
+        for span in block.spans:
+            if not span.image and not span.style.bold:
+                sizes[round(span.style.size)] += len(span.text) * (1 if span.href else 3)
+    return sizes.most_common(1)[0][0] if sizes else BODY_SIZE
+
+
+def find(blocks: Sequence[Block]) -> list[Head | None]:
+    """The head of each block, None where it has none."""
+    size = body_size(blocks)
+    return [_head(index, block, size) for index, block in enumerate(blocks)]
+
+
+def _head(index: int, block: Block, body: float) -> Head | None:
+    spans = [span for span in block.spans if not span.image]
+    text = "".join(span.text for span in spans)
+    if not spans or not _WORD.search(text) or block.rows or block.pre:
+        return None
+    words = count_words(text)
+    solid = [span for span in spans if _WORD.search(span.text)]
+    largest = max(span.style.size for span in solid)
+    bold = sum(len(s.text) for s in solid if s.style.bold) >= 0.8 * sum(len(s.text) for s in solid)
+    linked = sum(len(s.text) for s in solid if s.href) >= 0.7 * sum(len(s.text) for s in solid)
+    upper = text.isupper() and words > 1
+    alike = min(span.style.size for span in solid) > 0.85 * largest
+    big = largest >= 1.12 * body and alike
+    if words <= MAX_HEAD_WORDS and (block.level or bold or linked or big or (upper and words < 9)):
+        return _make(index, block, spans, [], body, linked, bold, upper)
+    cut = _label(spans)
+    if cut:
+        title, rest = spans[:cut], spans[cut:]
+        linked = any(span.href for span in title)
+        bold = any(span.style.bold for span in title)
+        return _make(index, block, title, rest, body, linked, bold, False)
+    return None
+
+
+def _make(
+    index: int, block: Block, title: list[Span], rest: list[Span], body: float,
+    linked: bool, bold: bool, upper: bool,
+) -> Head:  # fmt: skip
+    solid = [span for span in title if _WORD.search(span.text)] or title
+    first = max(solid, key=lambda span: len(span.text))
+    href = next((span.href for span in title if is_target(span.href)), "")
+    size = max(span.style.size for span in solid)
+    level = 0 if rest else block.level
+    prominence = size / body + 0.25 * bold + 0.15 * bool(level) + 0.1 * upper - 0.2 * bool(rest)
+    look = Look(
+        bool(rest), linked and bool(href), round(size), bold, None if href else first.style.colour,
+        level, bool(block.entry or block.marker), upper,
+    )  # fmt: skip
+    return Head(index, title, rest, look, href, prominence, count_words(_text(title)))
+
+
+def _text(spans: Sequence[Span]) -> str:
+    return "".join(span.text for span in spans)
+
+
+def _label(spans: Sequence[Span]) -> int:
+    """How many spans at the start make a run-in label, 0 if none do."""
+    cut = 0
+    first = spans[0]
+    if not _emphatic(first):
+        if not _LEAD_IN.fullmatch(first.text) or len(spans) < 3:
+            return 0
+        cut = 1
+    start = cut
+    while cut < len(spans) and (_emphatic(spans[cut]) or not _WORD.search(spans[cut].text)):
+        if cut > start and _BREAK.match(spans[cut].text) and not _emphatic(spans[cut]):
+            break
+        cut += 1
+    while cut > start and not _WORD.search(spans[cut - 1].text):
+        cut -= 1
+    label, rest = _text(spans[:cut]), _text(spans[cut:])
+    words = count_words(label)
+    if not 0 < words <= MAX_HEAD_WORDS or count_words(rest) < 2:
+        return 0
+    set_off = _STOP.search(label) or _BREAK.match(rest)
+    larger = min(s.style.size for s in spans[start:cut]) >= 1.1 * max(
+        s.style.size for s in spans[cut:] if s.text.strip()
+    )
+    if larger or set_off:
+        return cut
+    # A bold label may also run straight on into a new sentence.
+    follows = rest.lstrip()[:1]
+    return cut if spans[start].style.bold and not follows.islower() and words <= 12 else 0
+
+
+def _emphatic(span: Span) -> bool:
+    return span.style.bold or bool(span.href)
