@@ -1,8 +1,9 @@
 """From blocks to items.
 
-Item starts (see `starts`) cut the page into segments. A start that has no text of its own and is
-followed by another start names a section; text before the first start is an introduction; fewer
-than two stories make the page one essay, letter or notice, which stays whole.
+Item starts (see `starts`) cut the page into segments. A start that has no text of its own, or just
+a lead-in, and is followed by another start names a section; text before the first start is an
+introduction; fewer than two stories, or stories that are a small part of the text, make the page
+one essay, letter or notice, which stays whole.
 """
 
 import re
@@ -10,16 +11,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from digest.extract import links, words
-from digest.extract.blocks import Block, Span
+from digest.extract.blocks import Block, Gap, Span
 from digest.extract.kinds import kind
 from digest.extract.looks import Head, count_words, find, is_target
-from digest.extract.markdown import render, target, title as plain_title
-from digest.extract.starts import LABEL_WORDS, LEAD_IN_WORDS, Outline, action, outline, picture
+from digest.extract.markdown import render, target
+from digest.extract.markdown import title as headline
+from digest.extract.starts import (
+    LABEL_WORDS,
+    LEAD_IN_WORDS,
+    Outline,
+    action,
+    button,
+    outline,
+    picture,
+    within,
+)
 from digest.records import Item, ItemKind
 
-_SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
-_MAX_TITLE_WORDS = 40
 INTRO_WORDS = 40
+ORPHAN_WORDS = 25  # text after a list this short is a remark about it
+MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece
+_SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
+_LEADING = re.compile(r"^\s*(?:[:：—–|-]+\s+|[:：—–|]\s*)")
 
 
 @dataclass(slots=True)
@@ -35,12 +48,13 @@ class Draft:
 
 def split(blocks: Sequence[Block], title: str) -> list[Draft]:
     """The items of a page whose boilerplate is gone; `title` is its subject."""
-    heads = find(blocks)
-    plan = outline(blocks, heads)
+    plan = outline(blocks, find(blocks))
     drafts = _segments(plan, title)
     stories = [draft for draft in drafts if draft.kind != "intro"]
-    if len(stories) < 2:
-        return _single(blocks, heads, title)
+    total = sum(count_words(block.text) for block in blocks)
+    told = sum(count_words(d.title) + sum(count_words(b.text) for b in d.blocks) for d in stories)
+    if len(stories) < 2 or told < MULTI_SHARE * total:
+        return _single(blocks, plan.heads, title)
     return drafts
 
 
@@ -50,12 +64,29 @@ def _single(blocks: Sequence[Block], heads: Sequence[Head | None], title: str) -
         return []
     if not title:
         head = next((head for head in heads if head and not head.rest), None)
-        title = plain_title(head.title) if head else ""
-    body = [block for block in text if not _same(block.text, title)]
-    draft = Draft(title, body or text)
-    buttons = [s.href for b in text if action(b) for s in b.spans if is_target(s.href)]
-    draft.hrefs = buttons[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
+        title = headline(head.title) if head else _opening(text[0].text)
+    body = [block for block in text if not same(block.text, title) and not button(block)]
+    draft = Draft(title, _unsigned(body) or text)
+    pressed = [s.href for b in text if action(b) for s in b.spans[-1:] if is_target(s.href)]
+    draft.hrefs = pressed[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
     return [draft]
+
+
+def _unsigned(blocks: list[Block]) -> list[Block]:
+    """A letter without the salutation at its start and the signature at its end."""
+    first = 0
+    while first < len(blocks) and _salutes(blocks[first]):
+        first += 1
+    for number in range(max(first + 1, len(blocks) - 8), len(blocks)):
+        rest = blocks[number:]
+        counts = [count_words(block.text) for block in rest]
+        if words.FAREWELL.match(rest[0].text) and max(counts) <= 12 and sum(counts) <= 40:
+            return blocks[first:number]
+    return blocks[first:]
+
+
+def _salutes(block: Block) -> bool:
+    return bool(words.GREETING.match(block.text)) and count_words(block.text) <= 8
 
 
 def _segments(plan: Outline, title: str) -> list[Draft]:
@@ -69,45 +100,75 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         first -= 1
     _introduce(drafts, blocks[:first], title)
     section = ""
-    pictures = list(blocks[first : numbers[0]])
+    ahead = list(blocks[first : numbers[0]])  # pictures and marks that belong to the next item
     for position, number in enumerate(numbers):
-        end = numbers[position + 1] if position + 1 < len(numbers) else len(blocks)
+        last = position + 1 == len(numbers)
+        end = len(blocks) if last else numbers[position + 1]
         stop = end
-        while stop > number + 1 and picture(blocks[stop - 1]) and end < len(blocks):
+        while stop > number + 1 and not last and _leads(blocks[stop - 1]):
             stop -= 1
         head = heads[number]
-        body = list(blocks[number + 1 : stop])
-        following = heads[end] if end < len(blocks) else None
-        if head and _names_section(head, body, following, blocks):
-            own = "".join(span.text for span in head.title)
-            section = plain_title(head.title) or own
-            pictures = list(blocks[stop:end])
+        body = _trim(blocks, number, stop, heads)
+        if head and not last and _names_section(head, body, plan, end):
+            section = headline(head.title)
+            ahead = list(blocks[stop:end])
             continue
         draft = _draft(blocks[number], head, body)
         draft.section = section
-        draft.hrefs += [s.href for b in pictures for s in b.spans if is_target(s.href)]
-        if _same(draft.title, title) and not drafts and end < len(blocks):
+        marks = [b.text for b in ahead if not picture(b)]
+        if marks:
+            draft.section = marks[-1]
+        draft.hrefs += [s.href for b in ahead for s in b.spans if is_target(s.href)]
+        if same(draft.title, title) and not drafts and not last:
             _introduce(drafts, body, title)
         elif draft.title or draft.blocks:
             drafts.append(draft)
-        pictures = list(blocks[stop:end])
+        ahead = list(blocks[stop:end])
     return drafts
 
 
+def _leads(block: Block) -> bool:
+    """Whether the block belongs to the item after it: a picture, or a sponsor's mark."""
+    return picture(block) or (
+        count_words(block.text) <= 6 and bool(words.SPONSOR.search(block.text))
+        and block.gap > Gap.SOFT
+    )  # fmt: skip
+
+
+def _trim(
+    blocks: Sequence[Block], number: int, stop: int, heads: Sequence[Head | None]
+) -> list[Block]:
+    """The blocks of a segment that tell its story.
+
+    Short text behind a list entry, or a new head behind the closing button, tells something else.
+    """
+    body = list(blocks[number + 1 : stop])
+    entry = blocks[number].entry if blocks[number].marker else 0
+    cut = len(body)
+    if entry:
+        cut = next((n for n, b in enumerate(body) if not within(b.box, entry)), cut)
+        limit = ORPHAN_WORDS
+    else:
+        pressed = next((n for n, b in enumerate(body) if action(b)), None)
+        limit = LEAD_IN_WORDS
+        if pressed is not None:
+            cut = next((n for n in range(pressed + 1, len(body)) if heads[number + 1 + n]), cut)
+    if sum(count_words(b.text) for b in body[cut:]) <= limit:
+        body = body[:cut]
+    return body
+
+
 def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str) -> None:
-    text = [b for b in blocks if not picture(b)]
-    while text and (_same(text[0].text, title) or words.GREETING.match(text[0].text)
-                    and count_words(text[0].text) <= 8):  # fmt: skip
+    text = [b for b in blocks if not picture(b) and not button(b)]
+    while text and (same(text[0].text, title) or _salutes(text[0])):
         text = text[1:]
     plain = " ".join(block.text for block in text)
     if count_words(plain) >= INTRO_WORDS and len(_SENTENCE.findall(plain)) > 2:
         drafts.append(Draft(_opening(plain), list(text), kind="intro"))
 
 
-def _names_section(
-    head: Head, body: Sequence[Block], following: Head | None, blocks: Sequence[Block]
-) -> bool:
-    if following is None or head.rest or head.href:
+def _names_section(head: Head, body: Sequence[Block], plan: Outline, end: int) -> bool:
+    if head.rest or head.href or head.look.listed:
         return False
     text = [block for block in body if not picture(block)]
     count = sum(count_words(block.text) for block in text)
@@ -115,31 +176,27 @@ def _names_section(
         return True
     if any(action(block) for block in text):
         return False
-    smaller = following.prominence < head.prominence or following.look.run_in
-    return smaller and head.words <= LABEL_WORDS and count <= LEAD_IN_WORDS
+    following = plan.heads[end]
+    smaller = following is None or following.prominence < head.prominence or following.rest
+    return bool(smaller) and head.words <= LABEL_WORDS and count <= LEAD_IN_WORDS
 
 
 def _draft(block: Block, head: Head | None, body: list[Block]) -> Draft:
     if head is None:
-        text = block.text
-        draft = Draft(_opening(text), [block, *body])
+        draft = Draft(_opening(block.text), [block, *body])
     else:
-        own = [Block(head.rest, block.box, quote=block.quote)] if head.rest else []
-        draft = Draft(plain_title(head.title), own + body)
+        draft = Draft(headline(head.title), list(body))
         if head.rest:
-            draft.blocks[0].spans[0] = _unpunctuated(head.rest[0])
-    if head and head.href:
-        draft.hrefs.append(head.href)
+            rest = [Span(_LEADING.sub("", head.rest[0].text), head.rest[0].style,
+                         head.rest[0].href, head.rest[0].image), *head.rest[1:]]  # fmt: skip
+            draft.blocks.insert(0, Block(rest, block.box, quote=block.quote))
+        if head.href:
+            draft.hrefs.append(head.href)
     inner = [*([block] if head is None or head.rest else []), *body]
     draft.hrefs += [s.href for b in inner if action(b) for s in b.spans[-1:] if is_target(s.href)]
     draft.hrefs += [s.href for b in inner for s in b.spans if is_target(s.href)]
-    draft.blocks = [b for b in draft.blocks if not picture(b)]
+    draft.blocks = [b for b in draft.blocks if not picture(b) and not button(b)]
     return draft
-
-
-def _unpunctuated(span: Span) -> Span:
-    text = re.sub(r"^\s*(?:[:：—–|-]+\s+|[:：—–|]\s*)", "", span.text)
-    return Span(text, span.style, span.href, span.image)
 
 
 def _opening(text: str) -> str:
@@ -149,9 +206,12 @@ def _opening(text: str) -> str:
     return (match[1] if match else text)[:300].strip()
 
 
-def _same(text: str, title: str) -> bool:
+def same(text: str, title: str) -> bool:
+    """Whether two headlines say the same."""
     a, b = (re.sub(r"[\W_]+", "", t).casefold() for t in (text, title))
-    return bool(a) and bool(b) and (a == b or (len(a) > 15 and a in b) or (len(b) > 15 and b in a and len(a) < 1.5 * len(b)))
+    if not a or not b:
+        return False
+    return a == b or (min(len(a), len(b)) > 15 and (a in b or b in a) and len(a) < 1.5 * len(b))
 
 
 def finish(drafts: Sequence[Draft], document_id: str) -> tuple[Item, ...]:
@@ -159,14 +219,12 @@ def finish(drafts: Sequence[Draft], document_id: str) -> tuple[Item, ...]:
     items: list[Item] = []
     for draft in drafts:
         text = render(draft.blocks)
-        href = next((h for h in draft.hrefs if target(h)), "")
-        found = draft.kind or kind(draft.title, text, draft.section, href)
         if not draft.title and not text:
             continue
+        href = next((h for h in draft.hrefs if target(h)), "")
+        found = draft.kind or kind(draft.title, text, draft.section, href)
+        url = links.unwrap(href) if href else ""
         items.append(
-            Item(
-                document_id, len(items), found, draft.title, text,
-                links.unwrap(href) if href else "", href, draft.section,
-            )  # fmt: skip
+            Item(document_id, len(items), found, draft.title, text, url, href, draft.section)
         )
     return tuple(items)

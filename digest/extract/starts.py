@@ -9,6 +9,9 @@ Each class of heads that look alike gets one score, the mean over its members of
 
 less what speaks for a sub-head: it stands inside the running text of a more prominent item. The
 classes are judged from the most prominent down, so that "inside" is known when it is asked.
+
+A list is judged as one: its entries are items if they are linked, labelled and long rather than
+points of the text that they interrupt. A class of heads that introduces such lists names sections.
 """
 
 from collections import defaultdict
@@ -16,19 +19,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digest.extract import words
-from digest.extract.blocks import Block, Gap
+from digest.extract.blocks import Block, Box, Gap
 from digest.extract.looks import Head, Look, count_words, is_target
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
 INSIDE, RUN_IN = 1.4, 0.3
 THRESHOLD = 1.2
+ENTRY_LINK, ENTRY_HEAD, ENTRY_LONG = 1.0, 0.8, 0.5
+LIST_THRESHOLD = 0.8
 LABEL_WORDS = 4  # a head this short, unlinked, may name a section
 LEAD_IN_WORDS = 60  # text under a section's head that only leads over to its items
+_LONG_ENTRY = 14  # words
 
 
 @dataclass(slots=True)
 class Outline:
-    """For each block: its head, whether an item starts there, and words and links of its own."""
+    """For each block: its head, and whether an item starts there."""
 
     blocks: Sequence[Block]
     heads: list[Head | None]
@@ -36,18 +42,42 @@ class Outline:
 
 
 def outline(blocks: Sequence[Block], heads: list[Head | None]) -> Outline:
-    """Judge all heads."""
+    """Judge all heads and lists."""
+    heads = _without_actions(blocks, heads)
     judge = _Judge(blocks, heads)
     classes: dict[Look, list[Head]] = defaultdict(list)
     for head in heads:
-        if head is not None:
+        if head is not None and not head.look.listed:
             classes[head.look].append(head)
-    for members in sorted(classes.values(), key=lambda m: -_mean([h.prominence for h in m])):
+    ranked = sorted(classes.values(), key=lambda m: -_mean([h.prominence for h in m]))
+    rejected = []
+    for members in ranked:
         if judge.score(members) >= THRESHOLD:
-            for head in members:
-                judge.starts[head.index] = True
-    judge.settle_lists()
+            judge.accept(members)
+        else:
+            rejected.append(members)
+    judge.lists()
+    for members in rejected:
+        if judge.introduces(members) >= 0.5:
+            judge.accept(members)
     return Outline(blocks, heads, judge.starts)
+
+
+def _without_actions(blocks: Sequence[Block], heads: list[Head | None]) -> list[Head | None]:
+    """Buttons, bare URLs and links of the same words again and again are no headlines."""
+    texts: dict[str, int] = defaultdict(int)
+    for block in blocks:
+        texts[block.text.casefold()] += 1
+    out: list[Head | None] = []
+    for block, head in zip(blocks, heads, strict=True):
+        if head is not None and head.href and not head.rest and not block.level:
+            text = block.text
+            again = texts[text.casefold()] > 1 and head.words <= 6
+            url = " " not in text and ("." in text or "/" in text)
+            if again or url or (action(block) and head.prominence < 1.6):
+                head = None
+        out.append(head)
+    return out
 
 
 class _Judge:
@@ -56,52 +86,62 @@ class _Judge:
         self.heads = heads
         self.starts = [False] * len(blocks)
         self.words = [
-            count_words("".join(s.text for s in (head.rest if head else block.spans) if not s.image))
+            0 if action(block) else count_words(
+                "".join(s.text for s in (head.rest if head else block.spans) if not s.image)
+            )
             for block, head in zip(blocks, heads, strict=True)
-        ]
+        ]  # fmt: skip
         body = [b.gap for b, h in zip(blocks, heads, strict=True) if h is None and not picture(b)]
-        self.usual = {
-            gap: sum(other >= gap for other in body) / max(len(body), 1) for gap in Gap
-        }
+        self.usual = {gap: sum(g >= gap for g in body) / max(len(body), 1) for gap in Gap}
         self.within: dict[int, float] = {}
 
+    def accept(self, members: Sequence[Head]) -> None:
+        for head in members:
+            self.starts[head.index] = True
+
+    # heads
+
     def score(self, members: Sequence[Head]) -> float:
+        """The class's case for starting items."""
         ends = [head.index for head in members[1:]] + [len(self.blocks)]
+        for head in members:
+            self.within[head.index] = self.inside(head)
         link = _mean([self.link(head, end) for head, end in zip(members, ends, strict=True)])
         separation = _mean([self.separation(head) for head in members])
         prominence = min(max(_mean([head.prominence for head in members]) - 1, 0), 1)
-        for head in members:
-            self.within[head.index] = self.inside(head)
         inside = _mean([self.within[head.index] for head in members])
-        linked = _mean([bool(head.href) for head in members])
-        run_in = members[0].look.run_in and linked < 0.5
+        run_in = members[0].look.run_in and not members[0].look.linked
+        self.parts = (link, separation, prominence, inside)
         return (
             LINK * link
             + SEPARATION * separation
             + PROMINENCE * prominence
             + REPETITION * (len(members) >= 3)
-            - INSIDE * inside * (1 - 0.6 * linked)
+            - INSIDE * inside
             - RUN_IN * run_in
         )
 
     def link(self, head: Head, end: int) -> float:
+        """1 for a linked head, less for a button or a link in what follows, 0 for none."""
         if head.href:
             return 1.0
         best = 0.0
         for number in range(head.index, min(end, head.index + 40)):
-            if number > head.index and self.starts[number]:
-                break
             other = self.heads[number]
-            if number > head.index and other and other.prominence > head.prominence and not other.href:
+            if number > head.index and (
+                self.starts[number]
+                or (other and other.prominence > head.prominence and not other.href)
+            ):
                 break
             block = self.blocks[number]
             if action(block):
                 return 0.8
             if any(is_target(span.href) for span in block.spans):
-                best = 0.7 if head.look.listed and number == head.index else max(best, 0.4)
+                best = max(best, 0.4)
         return best
 
     def separation(self, head: Head) -> float:
+        """How far a rule, a cell or a picture sets the head off."""
         block = self.blocks[head.index]
         value = {Gap.RULE: 1.0, Gap.CELL: 0.7}.get(block.gap, 0.0)
         value *= 1.0 - 0.7 * self.usual[block.gap]
@@ -120,31 +160,122 @@ class _Judge:
                     return 0.0
                 body += self.words[number]
                 if body < 8:
-                    return 0.0
-                label = not other.href and other.words <= LABEL_WORDS
-                return 0.3 if label else 1.0
-            if other is not None and other.look == head.look:
-                return self.within[other.index]
+                    return self.teaser(other, head)
+                if head.href:
+                    return 0.3
+                return 0.2 if not other.href and other.words <= LABEL_WORDS else 1.0
+            if other is not None and other.look == head.look and number in self.within:
+                return self.within[number]
             body += self.words[number]
-        return 0.5 if body >= 40 else 0.0
+        return 0.4 if body >= 40 and not head.href else 0.0
 
-    def settle_lists(self) -> None:
-        """Entries of one list share their fate."""
-        lists: dict[int, list[int]] = defaultdict(list)
-        for number, block in enumerate(self.blocks):
-            if block.marker and block.box.parent is not None:
-                box = block.box
-                while box.parent is not None and box.tag != "li":
-                    box = box.parent
-                parent = box.parent.number if box.parent is not None else 0
-                lists[parent].append(number)
-        for entries in lists.values():
-            share = sum(self.starts[n] for n in entries) / len(entries)
-            if 0 < share < 1:
+    def teaser(self, start: Head, head: Head) -> float:
+        """1 if a linked text right under a linked headline is that headline's own."""
+        linked = bool(start.href and head.href)
+        return float(linked and start.prominence > head.prominence + 0.05 and not head.rest)
+
+    # lists
+
+    def lists(self) -> None:
+        """Accept the entries of those lists that hold items."""
+        accepted: set[Look | None] = set()
+        short = []
+        for entries in self.groups():
+            if len(entries) == 1:
+                short.append(entries)
+            elif self.list_score(entries) >= LIST_THRESHOLD:
+                accepted |= {self.look(number) for number in entries}
                 for number in entries:
-                    head = self.heads[number]
-                    if share >= 0.5 or not (head and head.href):
-                        self.starts[number] = share >= 0.5
+                    self.starts[number] = True
+        for entries in short:
+            look = self.look(entries[0])
+            if look is not None and look in accepted and self.list_score(entries) >= LIST_THRESHOLD:
+                self.starts[entries[0]] = True
+
+    def look(self, number: int) -> Look | None:
+        head = self.heads[number]
+        return head.look if head else None
+
+    def groups(self) -> list[list[int]]:
+        """The outermost lists of the page, each as the numbers of the blocks that open entries."""
+        groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+        run = 0
+        for number, block in enumerate(self.blocks):
+            if not block.marker:
+                run += block.gap > Gap.SOFT and not block.entry
+                continue
+            entry = _outermost(block.box)
+            if entry is None:
+                groups["run", run].append(number)
+            elif entry.number == block.entry:
+                parent = entry.parent.number if entry.parent is not None else 0
+                groups["list", parent].append(number)
+        return list(groups.values())
+
+    def list_score(self, entries: Sequence[int]) -> float:
+        """The list's case for being items."""
+        linked = labelled = long = 0
+        ends = [*entries[1:], entries[-1] + 1]
+        for number, end in zip(entries, ends, strict=True):
+            span = range(number, min(end, number + 12))
+            linked += any(is_target(s.href) for n in span for s in self.blocks[n].spans)
+            labelled += self.heads[number] is not None
+            long += sum(count_words(self.blocks[n].text) for n in span) >= _LONG_ENTRY
+        return (
+            ENTRY_LINK * linked + ENTRY_HEAD * labelled + ENTRY_LONG * long
+        ) / len(entries) - INSIDE * self.interrupts(entries[0])  # fmt: skip
+
+    def interrupts(self, first: int) -> float:
+        """1 if the list belongs to the running text of the item it stands in, 0 if it stands alone."""
+        body = 0
+        for number in range(first - 1, -1, -1):
+            head = self.heads[number]
+            body += self.words[number]
+            if self.starts[number]:
+                if head is None or head.look.listed:
+                    return 0.3
+                label = not head.href and head.words <= LABEL_WORDS
+                if label:
+                    return 0.2 if body <= LEAD_IN_WORDS else 0.5
+                return 1.0 if body >= 8 or not head.href else 0.6
+            if head is not None and not head.rest and not head.href and body == 0:
+                return 0.2 if head.words <= LABEL_WORDS else 0.6
+        return 0.5 if body >= 40 else 0.2
+
+    def introduces(self, members: Sequence[Head]) -> float:
+        """Share of the heads that stand over a list of items, with a lead-in at most."""
+        count = 0
+        for head in members:
+            body = self.words[head.index]
+            for number in range(head.index + 1, len(self.blocks)):
+                if self.starts[number]:
+                    count += bool(self.blocks[number].marker)
+                    break
+                if self.heads[number] is not None:
+                    break
+                body += self.words[number]
+                if body > LEAD_IN_WORDS:
+                    break
+        return count / len(members) if not members[0].look.run_in else 0.0
+
+
+def _outermost(box: Box | None) -> Box | None:
+    """The outermost list entry around a box."""
+    found = None
+    while box is not None:
+        if box.tag == "li":
+            found = box
+        box = box.parent
+    return found
+
+
+def within(box: Box | None, number: int) -> bool:
+    """Whether a box stands in the box of that number."""
+    while box is not None and box.number >= number:
+        if box.number == number:
+            return True
+        box = box.parent
+    return False
 
 
 def picture(block: Block) -> bool:
@@ -152,17 +283,32 @@ def picture(block: Block) -> bool:
     return bool(block.spans) and all(s.image or not s.text.strip() for s in block.spans)
 
 
+def button(block: Block) -> bool:
+    """Whether the block is a link that only says what to do."""
+    solid = [span for span in block.spans if span.text.strip() and not span.image]
+    if not solid or not all(is_target(span.href) for span in solid):
+        return False
+    text = " ".join("".join(span.text for span in solid).split())
+    if count_words(text) > 6:
+        return False
+    painted = solid[0].style.background not in (None, (255, 255, 255))
+    return bool(words.MORE.match(text)) or (painted and _contrasts(solid[0]))
+
+
+def _contrasts(span: object) -> bool:
+    colour = getattr(getattr(span, "style", None), "colour", None)
+    return colour is not None and min(colour) > 200
+
+
 def action(block: Block) -> bool:
     """Whether the block is a button, or ends in a link that says "read more"."""
-    solid = [span for span in block.spans if span.text.strip() and not span.image]
-    if not solid or not is_target(solid[-1].href):
+    if button(block):
+        return True
+    solid = [span for span in block.spans if span.text.strip(" .!|·") and not span.image]
+    if not solid or not is_target(solid[-1].href) or len(solid) < 2:
         return False
-    text = "".join(span.text for span in solid)
-    if all(span.href for span in solid):
-        return count_words(text) <= 6 and (
-            bool(words.MORE.search(text)) or solid[0].style.background not in (None, (255, 255, 255))
-        )
-    return count_words(solid[-1].text) <= 5 and bool(words.MORE.search(solid[-1].text))
+    last = " ".join(solid[-1].text.split())
+    return count_words(last) <= 5 and bool(words.MORE.match(last))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -135,13 +135,17 @@ PRODUCT = _any(
     r"acheter|ajouter au panier|comprar|立即购买|加入购物车|購入",
 )
 
-# The words of a button or a trailing link that leads to the whole story.
+# How a button or a trailing link to the whole story begins.
 MORE = _any(
-    r"\b(?:read|learn|see|find out|view|get|watch|listen|continue|full|more|here|click|visit|register|"
-    r"sign up|rsvp|apply|download|story|details|shop|book|join)\b",
-    r"weiter|mehr|lesen|ansehen|erfahren|hier|zum |zur |jetzt|anmelden",
-    r"lire|suite|savoir plus|voir|découvr|ici\b|leer|más|ver\b|saiba|leia|mais|aquí|aqui|continua|"
-    r"lees|läs|阅读|更多|全文|详情|点击|続き|詳細|더 ?보기|читать|далее|»|→|>>",
+    r"\W*(?:read|learn|find out|view|see|get|watch|listen|continue|click|visit|register|sign|rsvp|"
+    r"apply|download|shop|book|join|subscribe|donate|contribute|add your|start|try|buy|order|take|"
+    r"share|support|check|explore|discover|more|full|here|story here|details|vote|respond|reply)\b",
+    r"\W*(?:weiter\w*|mehr|lesen|ansehen|erfahren|hier|zum|zur|jetzt|anmelden|ansehen|anzeigen|"
+    r"teilnehmen|spenden|bestellen|abonnieren)\b",
+    r"\W*(?:lire|la suite|en savoir|voir|découvr\w*|je |cliquez|ici|s'inscrire|leer|seguir leyendo|más|"
+    r"ver|saber|saiba|leia|mais|aquí|aqui|clique|haz clic|continua|leggi|lees|läs)\b",
+    r"\W*(?:阅读|查看|更多|全文|详情|点击|立即|続き|詳細|もっと|더 ?보기|자세히|читать|подробнее|далее)",
+    r".{0,40}(?:»|→|›|>>|➔|➜|▸)\W*$",
 )
 
 GREETING = _any(
