@@ -41,7 +41,7 @@ def read(raw: RawDocument) -> Document:
         warnings.append("only the first 2 MiB of the text were read")
     page = layout.read(html)
     kept = boilerplate.clean(page.blocks)
-    title = " ".join((title or page.title).split())
+    title = " ".join((title or boilerplate.forwarded_subject(page.blocks) or page.title).split())
     drafts = items.split(kept, title)
     if raw.key:
         identity = fingerprint(raw.source.partition(":")[0], raw.key)

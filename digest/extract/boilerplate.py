@@ -40,6 +40,14 @@ def clean(blocks: Sequence[Block]) -> list[Block]:
     return out
 
 
+def forwarded_subject(blocks: Sequence[Block]) -> str:
+    """The subject that a forwarded message's head names, "" if there is none."""
+    for block in blocks[:12]:
+        if match := words.SUBJECT.match(block.text):
+            return match[1].strip()
+    return ""
+
+
 def weight(block: Block, size: float) -> float:
     """How much a block is boilerplate (> 0) or content (< 0)."""
     text = block.text

@@ -28,6 +28,7 @@ from digest.extract.starts import (
 )
 from digest.records import Item, ItemKind
 
+MASTHEAD_WORDS = 12
 INTRO_WORDS = 40
 ORPHAN_WORDS = 25  # text after a list this short is a remark about it
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece
@@ -48,7 +49,14 @@ class Draft:
 
 def split(blocks: Sequence[Block], title: str) -> list[Draft]:
     """The items of a page whose boilerplate is gone; `title` is its subject."""
-    plan = outline(blocks, find(blocks))
+    masthead = _masthead(blocks, title)
+    plan = outline(blocks, find(blocks), masthead)
+    blocks = [block for number, block in enumerate(blocks) if number not in masthead]
+    plan = Outline(
+        blocks,
+        [head for number, head in enumerate(plan.heads) if number not in masthead],
+        [start for number, start in enumerate(plan.starts) if number not in masthead],
+    )
     drafts = _segments(plan, title)
     stories = [draft for draft in drafts if draft.kind != "intro"]
     total = sum(count_words(block.text) for block in blocks)
@@ -56,6 +64,17 @@ def split(blocks: Sequence[Block], title: str) -> list[Draft]:
     if len(stories) < 2 or told < MULTI_SHARE * total:
         return _single(blocks, plan.heads, title)
     return drafts
+
+
+def _masthead(blocks: Sequence[Block], title: str) -> range:
+    """Where the issue's own title stands with what belongs to it: subtitle, author, date."""
+    for number, block in enumerate(blocks[:8]):
+        if same(block.text, title):
+            end = number + 1
+            while end < len(blocks) and count_words(blocks[end].text) <= MASTHEAD_WORDS:
+                end += 1
+            return range(number, end if end - number <= 8 else number + 1)
+    return range(0)
 
 
 def _single(blocks: Sequence[Block], heads: Sequence[Head | None], title: str) -> list[Draft]:
@@ -105,7 +124,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         last = position + 1 == len(numbers)
         end = len(blocks) if last else numbers[position + 1]
         stop = end
-        while stop > number + 1 and not last and _leads(blocks[stop - 1]):
+        while stop > number + 1 and not last and _leads(blocks, stop - 1):
             stop -= 1
         head = heads[number]
         body = _trim(blocks, number, stop, heads)
@@ -127,12 +146,13 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
     return drafts
 
 
-def _leads(block: Block) -> bool:
-    """Whether the block belongs to the item after it: a picture, or a sponsor's mark."""
-    return picture(block) or (
-        count_words(block.text) <= 6 and bool(words.SPONSOR.search(block.text))
-        and block.gap > Gap.SOFT
-    )  # fmt: skip
+def _leads(blocks: Sequence[Block], number: int) -> bool:
+    """Whether a block belongs to the item after it: a picture, or a sponsor's mark."""
+    block = blocks[number]
+    if picture(block):
+        return True
+    mark = count_words(block.text) <= 6 and bool(words.SPONSOR.search(block.text))
+    return mark and block.gap >= max(blocks[number + 1].gap, Gap.BLOCK)
 
 
 def _trim(

@@ -41,14 +41,19 @@ class Outline:
     starts: list[bool]
 
 
-def outline(blocks: Sequence[Block], heads: list[Head | None]) -> Outline:
-    """Judge all heads and lists."""
+def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) -> Outline:
+    """Judge all heads and lists. No item starts in the masthead."""
     heads = _without_actions(blocks, heads)
     judge = _Judge(blocks, heads)
     classes: dict[Look, list[Head]] = defaultdict(list)
     for head in heads:
         if head is not None and not head.look.listed:
             classes[head.look].append(head)
+    classes = {
+        look: members
+        for look, members in classes.items()
+        if len(members) > 1 or members[0].index not in masthead
+    }
     ranked = sorted(classes.values(), key=lambda m: -_mean([h.prominence for h in m]))
     rejected = []
     for members in ranked:
@@ -73,8 +78,7 @@ def _without_actions(blocks: Sequence[Block], heads: list[Head | None]) -> list[
         if head is not None and head.href and not head.rest and not block.level:
             text = block.text
             again = texts[text.casefold()] > 1 and head.words <= 6
-            url = " " not in text and ("." in text or "/" in text)
-            if again or url or (action(block) and head.prominence < 1.6):
+            if again or bare_url(text) or (action(block) and head.prominence < 1.6):
                 head = None
         out.append(head)
     return out
@@ -106,7 +110,8 @@ class _Judge:
         ends = [head.index for head in members[1:]] + [len(self.blocks)]
         for head in members:
             self.within[head.index] = self.inside(head)
-        link = _mean([self.link(head, end) for head, end in zip(members, ends, strict=True)])
+        several = len(members) > 2
+        link = _mean([self.link(h, end, several) for h, end in zip(members, ends, strict=True)])
         separation = _mean([self.separation(head) for head in members])
         prominence = min(max(_mean([head.prominence for head in members]) - 1, 0), 1)
         inside = _mean([self.within[head.index] for head in members])
@@ -116,15 +121,15 @@ class _Judge:
             LINK * link
             + SEPARATION * separation
             + PROMINENCE * prominence
-            + REPETITION * (len(members) >= 3)
+            + REPETITION * several
             - INSIDE * inside
             - RUN_IN * run_in
         )
 
-    def link(self, head: Head, end: int) -> float:
+    def link(self, head: Head, end: int, several: bool) -> float:
         """1 for a linked head, less for a button or a link in what follows, 0 for none."""
         if head.href:
-            return 1.0
+            return 1.0 if several or head.words > 3 or head.prominence > 1.05 else 0.2
         best = 0.0
         for number in range(head.index, min(end, head.index + 40)):
             other = self.heads[number]
@@ -158,21 +163,24 @@ class _Judge:
             if self.starts[number]:
                 if other is None:
                     return 0.0
+                if number == head.index - 1 and self.teaser(other, head):
+                    return 1.0
                 body += self.words[number]
                 if body < 8:
-                    return self.teaser(other, head)
+                    return 0.0
                 if head.href:
                     return 0.3
-                return 0.2 if not other.href and other.words <= LABEL_WORDS else 1.0
+                label = not other.href and other.words <= LABEL_WORDS and body <= LEAD_IN_WORDS
+                return 0.2 if label else 1.0
             if other is not None and other.look == head.look and number in self.within:
                 return self.within[number]
             body += self.words[number]
         return 0.4 if body >= 40 and not head.href else 0.0
 
-    def teaser(self, start: Head, head: Head) -> float:
-        """1 if a linked text right under a linked headline is that headline's own."""
+    def teaser(self, start: Head, head: Head) -> bool:
+        """Whether a linked text right under a linked headline is that headline's own."""
         linked = bool(start.href and head.href)
-        return float(linked and start.prominence > head.prominence + 0.05 and not head.rest)
+        return linked and start.prominence > head.prominence + 0.05 and not head.rest
 
     # lists
 
@@ -239,7 +247,7 @@ class _Judge:
                     return 0.2 if body <= LEAD_IN_WORDS else 0.5
                 return 1.0 if body >= 8 or not head.href else 0.6
             if head is not None and not head.rest and not head.href and body == 0:
-                return 0.2 if head.words <= LABEL_WORDS else 0.6
+                return max(0.2 if head.words <= LABEL_WORDS else 0.6, self.within.get(number, 0))
         return 0.5 if body >= 40 else 0.2
 
     def introduces(self, members: Sequence[Head]) -> float:
@@ -283,12 +291,19 @@ def picture(block: Block) -> bool:
     return bool(block.spans) and all(s.image or not s.text.strip() for s in block.spans)
 
 
+def bare_url(text: str) -> bool:
+    """Whether a link shows nothing but its address."""
+    return " " not in text and ("/" in text or text.startswith("www.") or "@" in text)
+
+
 def button(block: Block) -> bool:
     """Whether the block is a link that only says what to do."""
     solid = [span for span in block.spans if span.text.strip() and not span.image]
     if not solid or not all(is_target(span.href) for span in solid):
         return False
     text = " ".join("".join(span.text for span in solid).split())
+    if bare_url(text):
+        return True
     if count_words(text) > 6:
         return False
     painted = solid[0].style.background not in (None, (255, 255, 255))

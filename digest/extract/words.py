@@ -38,7 +38,8 @@ MAILING = _any(
     r"(?:recibe[s]?|ha[s]? recibido|está[s]? recibiendo) este (?:correo|e-?mail|mensaje)|"
     r"(?:recebe[u]?|está recebendo) est[ea] (?:e-?mail|mensagem)|您收到(?:此|这)|你收到(?:此|这)",
     # where else to read it
-    r"(?:view|read|open|see|display)[^.]{0,30}(?:in|on|as)[^.]{0,12}(?:browser|web|online|app)\b|"
+    r"\b(?:view|read|open|see|display)\b[^.]{0,30}\b(?:in|on|as)\b[^.]{0,12}\b(?:browser|web|online|"
+    r"app)\b|"
     r"(?:view|read|open) (?:it |this )?(?:email |mail |post )?online|web(?:-| )?version|online version|"
     r"(?:trouble|problems?|difficult\w*|not) (?:viewing|reading|displaying|displayed)|"
     r"can(?:'|’)t (?:see|read|view) this",
@@ -96,6 +97,8 @@ FORWARDED = re.compile(
     r"betreff|objet|asunto|assunto|to|an|à|para|cc|reply-to|发件人|日期|主题|收件人)\s?[:：]\s?\S)",
     re.I,
 )
+
+SUBJECT = re.compile(r"^\W*(?:subject|betreff|objet|asunto|assunto|主题)\s?[:：]\s*(.+)", re.I)
 
 SPONSOR = _any(
     r"\bsponsor(?:ed|s|ing)?\b(?! of (?:the )?(?:bill|act))|advertis(?:ement|ing|ed)|\bpromot(?:ed|ion)\b|"
