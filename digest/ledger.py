@@ -396,6 +396,11 @@ class Ledger:
         row = self._db.execute("SELECT value FROM cursors WHERE source = ?", (source,)).fetchone()
         return str(row["value"]) if row else ""
 
+    def cursor_moved(self, source: str) -> datetime | None:
+        """When a source's cursor was moved last (aware UTC)."""
+        row = self._db.execute("SELECT updated FROM cursors WHERE source = ?", (source,)).fetchone()
+        return datetime.fromisoformat(row["updated"]) if row else None
+
     def move_cursor(self, source: str, value: str) -> None:
         """Move a source's cursor, after the ledger has the documents before it."""
         with self._write():

@@ -5,15 +5,15 @@ the rest. The caller holds `digest.lock` while it runs any of them.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from digest import analyze, extract, report
 from digest.errors import SinkError, SinkUnavailable, SourceError, SourceUnavailable, Unreadable
 from digest.ledger import Ledger, OutboxRow, StoredReport, utc
-from digest.protocols import Engine, Sink, Source
+from digest.protocols import Engine, Resumable, Sink, Source
 from digest.records import Analyzed, Digest, Document, Item, RawDocument, Skip, fingerprint
 from digest.schema import FIELDS
 
@@ -60,15 +60,16 @@ def fetch(
     new = known = skipped = 0
     failures = []
     for source in sources:
+        begin = _begin(ledger, source, since)
         try:
-            for raw in source.fetch(since):
+            for raw in _new(ledger, source, begin):
                 mark = raw_mark(raw)
                 if ledger.seen(mark):
                     known += 1
                 elif (document := read(raw)) and isinstance(document, Skip):
                     ledger.add_skip(mark, document)
                     skipped += 1
-                elif since and document.published and document.published < since:
+                elif begin and document.published and document.published < begin:
                     pass  # the source could not tell; a longer period will find it again
                 elif ledger.add_document(mark, document):
                     new += 1
@@ -78,6 +79,25 @@ def fetch(
         except SourceError as error:
             failures.append(Failure(source.spec, str(error), isinstance(error, SourceUnavailable)))
     return Fetched(new, known, skipped, tuple(failures))
+
+
+# Covers runs that took long and clocks that differ; what is read twice is known to the ledger.
+OVERLAP = timedelta(days=1)
+
+
+def _begin(ledger: Ledger, source: Source, since: datetime | None) -> datetime | None:
+    """`since`, or earlier if the last reading is longer ago: a long sleep loses nothing."""
+    moved = ledger.cursor_moved(source.spec)
+    return min(since, moved - OVERLAP) if since and moved else since
+
+
+def _new(ledger: Ledger, source: Source, begin: datetime | None) -> Iterator[RawDocument | Skip]:
+    """Read a source on from its cursor; move the cursor once the caller took everything."""
+    if not isinstance(source, Resumable):
+        yield from source.fetch(begin)
+        return
+    yield from source.fetch(begin, ledger.cursor(source.spec))
+    ledger.move_cursor(source.spec, source.cursor)
 
 
 def read(raw: RawDocument | Skip) -> Document | Skip:
@@ -215,7 +235,7 @@ def deliver(
         name = f"digest-{stored.added[:10]}-{stored.id[:6]}"
         try:
             sink = open_sink(row.sink)
-            delivery = sink.find(row.key) if row.state == "sending" else None
+            delivery = sink.find(row.key, name) if row.state == "sending" else None
             if delivery is None:
                 ledger.mark_sending(row.key)
                 delivery = sink.deliver(row.key, name, stored.markdown, stored.html)
@@ -260,9 +280,10 @@ def run(
     """Do the main job. What an earlier, killed run left undone is finished first or with it."""
     specs = [source.spec for source in job.sources]
     fetched = fetch(ledger, job.sources, job.since, progress)
-    documents = ledger.documents(job.since, sources=specs, unreported=True)
+    # Whatever no report told of, however old: a run that was killed long ago loses nothing.
+    documents = ledger.documents(sources=specs, unreported=True)
     written, name, model, note = None, "", "", ""
-    if documents or ledger.unreported_skips(specs):
+    if documents:  # no report of nothing; skips wait for the next one
         engine, note = job.open_engine()
         name, model = engine.name, engine.model
         try:

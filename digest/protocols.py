@@ -23,6 +23,17 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Resumable(Source, Protocol):
+    """A source that reads on from where it stood, so that nothing between two runs is missed."""
+
+    cursor: str  # after `fetch` is exhausted: where the next reading begins; pinned before listing
+
+    def fetch(self, since: datetime | None, cursor: str = "") -> Iterator[RawDocument | Skip]:
+        """Like `Source.fetch`, but what was read before `cursor` need not be yielded again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One question to an engine."""
@@ -83,8 +94,8 @@ class Sink(Protocol):
 
     spec: str
 
-    def find(self, key: str) -> Delivery | None:
-        """The delivery made under this idempotency key, if the sink already holds it."""
+    def find(self, key: str, name: str) -> Delivery | None:
+        """The delivery made under this idempotency key and name, if the sink already holds it."""
         ...
 
     def deliver(self, key: str, name: str, markdown: str, html: str) -> Delivery:
