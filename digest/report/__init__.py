@@ -1,0 +1,108 @@
+"""Digests of a period -> one report that a person wants to read: markdown and its HTML twin."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from digest.cluster import Story, cluster
+from digest.records import Analyzed, Document, Skip, fingerprint
+from digest.report import rank
+from digest.report.counts import tally
+from digest.report.html import page
+from digest.report.markdown import period as written_period
+from digest.report.markdown import write
+from digest.report.model import Contents, Report
+
+__all__ = ["Report", "build"]
+
+
+def build(
+    analyzed: Sequence[Analyzed],
+    skips: Sequence[Skip] = (),
+    *,
+    period: tuple[datetime, datetime],
+    sources: Sequence[str],
+    generated: datetime,
+    failures: Sequence[tuple[str, str]] = (),
+    note: str = "",
+    documents: Sequence[Document] = (),
+) -> Report:
+    """Cluster, rank, group and write.
+
+    `period` is the first and last moment the report tells of, `failures` holds (source SPEC,
+    reason), `note` says why another engine ran than was asked for. `documents` names those that
+    brought no item too; those of the digests are known anyway. The same input in any order gives
+    the same report; only `generated` is not part of its id.
+    """
+    contents = arrange(
+        analyzed,
+        skips,
+        period=period,
+        sources=sources,
+        generated=generated,
+        failures=failures,
+        note=note,
+        documents=documents,
+    )
+    counts = tally(contents)
+    markdown = write(contents, counts)
+    timeless = write(replace(contents, generated=datetime.fromtimestamp(0, UTC)), counts)
+    return Report(
+        id=fingerprint(timeless),
+        title=contents.title,
+        markdown=markdown,
+        html=page(contents, counts, markdown),
+    )
+
+
+def arrange(
+    analyzed: Sequence[Analyzed],
+    skips: Sequence[Skip],
+    *,
+    period: tuple[datetime, datetime],
+    sources: Sequence[str],
+    generated: datetime,
+    failures: Sequence[tuple[str, str]],
+    note: str,
+    documents: Sequence[Document],
+) -> Contents:
+    """Everything a report says, in order."""
+    stories = cluster(analyzed)
+    news = rank.ranked(story for story in stories if story.lead.item.kind not in rank.APART)
+    sections = rank.sections(news)
+    entries = [entry for section in sections for entry in section.entries]
+    known = {one.id: one for one in (*documents, *(each.document for each in analyzed))}
+    return Contents(
+        title=f"Digest of {written_period(*period)}",
+        period=period,
+        generated=generated,
+        sources=tuple(dict.fromkeys(sources)),
+        top=tuple(rank.top(entries)),
+        sections=tuple(sections),
+        apart=_apart(stories),
+        recurring=tuple(rank.recurring(entries)),
+        companies=tuple(rank.mentions(entries, lambda one: one.digest.fields.company_names or ())),
+        names=tuple(rank.mentions(entries, lambda one: one.digest.fields.names or ())),
+        analyzed=tuple(sorted(analyzed, key=_place)),
+        documents=tuple(known[key] for key in sorted(known)),
+        skips=tuple(sorted(set(skips), key=lambda skip: (skip.source, skip.origin, skip.reason))),
+        failures=tuple(sorted(set(failures))),
+        note=note,
+    )
+
+
+def _place(one: Analyzed) -> tuple[str, int, str]:
+    return (one.item.document_id, one.item.position, one.item.content_hash)
+
+
+def _apart(stories: Sequence[Story]) -> tuple[tuple[str, tuple[Story, ...]], ...]:
+    found: dict[str, list[Story]] = defaultdict(list)
+    for story in rank.ranked(stories):
+        if heading := rank.APART.get(story.lead.item.kind):
+            found[heading].append(story)
+    return tuple(
+        (heading, tuple(found[heading]))
+        for heading in dict.fromkeys(rank.APART.values())
+        if heading in found
+    )

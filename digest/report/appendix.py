@@ -1,0 +1,141 @@
+"""The honest part: what was skipped, failed, cut, degraded, removed, and why."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+from digest.records import Analyzed, Document
+from digest.report.counts import Counts, engines
+from digest.report.escape import code, text
+from digest.report.model import Contents
+
+
+def degraded_note(contents: Contents) -> str:
+    """One plain sentence for the head of the report, "" if the model answered everything."""
+    bad = sum(bool(one.digest.provenance.degraded) for one in contents.analyzed)
+    if not bad:
+        return ""
+    if bad == len(contents.analyzed):
+        return (
+            "this report is degraded. No language model was used; titles and summaries are "
+            "sentences picked from the texts themselves, and scores are estimates."
+        )
+    verb = "is" if bad == 1 else "are"
+    return (
+        f"{bad:,} of {len(contents.analyzed):,} items {verb} degraded: the language model gave no "
+        "full answer for them, so their digests are sentences picked from the texts themselves. "
+        "They are marked “without the model”."
+    )
+
+
+def appendix(
+    contents: Contents, counts: Counts, reference: Callable[[Analyzed], str]
+) -> Iterator[str]:
+    """Blocks of markdown. `reference` points to where a digest stands in the report."""
+    made = contents.analyzed
+    yield "## How this report was made"
+    yield "\n".join(f"- {line}" for line in _summary(contents, counts))
+    yield from _list(
+        "Sources that failed",
+        "",
+        [f"{code(spec, 500)}: {text(why, 600)}" for spec, why in contents.failures],
+    )
+    yield from _list(
+        "Skipped documents",
+        "These could not be read and are not in the report.",
+        _by_reason((text(skip.reason, 400), code(skip.origin)) for skip in contents.skips),
+    )
+    yield from _list(
+        "Digests without the model’s full answer",
+        "",
+        _by_reason(
+            (text(one.digest.provenance.degraded, 400), reference(one))
+            for one in made
+            if one.digest.provenance.degraded
+        ),
+    )
+    yield from _list(
+        "Texts that were cut",
+        "The model read the beginning and the end of these; the middle was left out.",
+        [
+            f"{reference(one)}: {one.digest.provenance.tokens_cut:,} tokens left out"
+            for one in made
+            if one.digest.provenance.tokens_cut
+        ],
+    )
+    yield from _list(
+        "Hidden text removed",
+        "Elements or characters that a reader of the mail would not see, such as preheaders, "
+        "invisible characters or instructions to a machine. The model did not read them.",
+        [
+            f"{_document(one)}: {one.hidden_removed:,}"
+            for one in contents.documents
+            if one.hidden_removed
+        ],
+    )
+    yield from _list(
+        "Names dropped",
+        "The model wrote these names, but they do not occur in the text.",
+        [
+            f"{reference(one)}: {', '.join(text(name, 80) for name in one.digest.provenance.dropped)}"
+            for one in made
+            if one.digest.provenance.dropped
+        ],
+    )
+    yield from _list(
+        "Warnings while reading",
+        "",
+        _by_reason(
+            (text(warning, 400), _document(one))
+            for one in contents.documents
+            for warning in one.warnings
+        ),
+    )
+
+
+def _summary(contents: Contents, counts: Counts) -> Iterator[str]:
+    sources = ", ".join(code(source, 500) for source in contents.sources)
+    yield f"Read from {sources}." if sources else "No source was named."
+    yield (
+        f"{counts.documents:,} documents held {counts.items:,} items; items that tell the same "
+        f"story are told once, which left {counts.stories:,} news stories."
+    )
+    for engine, model in engines(contents.analyzed):
+        number = sum(
+            (one.digest.provenance.engine, one.digest.provenance.model) == (engine, model)
+            for one in contents.analyzed
+        )
+        yield f"{number:,} digests by {code(engine)}" + (
+            f", model {code(model)}." if model else "."
+        )
+    yield (
+        f"Skipped documents: {counts.skipped:,}. Sources that failed: {counts.failed_sources:,}. "
+        f"Texts cut: {counts.cut:,}. Degraded digests: {counts.degraded:,}. "
+        f"Hidden elements removed: {counts.hidden_removed:,}. Names dropped: "
+        f"{counts.names_dropped:,}."
+    )
+    yield (
+        "Stories are ranked by relevance from 1 to 10, as the model judged it for a reader who "
+        "follows AI and technology, plus half a point for each further publisher that told them "
+        "(two points at most). A summary is a machine’s: follow its link before you rely on it."
+    )
+
+
+def _document(document: Document) -> str:
+    name = ", ".join(filter(None, (document.publisher, document.title)))
+    return text(name, 160) or code(document.origin)
+
+
+def _list(title: str, explanation: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield f"### {title}"
+        yield explanation
+        yield "\n".join(f"- {line}" for line in lines)
+
+
+def _by_reason(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """One line a reason, the commonest first, with everything it holds for."""
+    held: dict[str, list[str]] = defaultdict(list)
+    for reason, one in pairs:
+        held[reason or "no reason was given"].append(one)
+    order = sorted(held, key=lambda reason: (-len(held[reason]), reason))
+    return [f"{reason} ({len(held[reason]):,}): {', '.join(held[reason])}" for reason in order]

@@ -1,0 +1,52 @@
+"""The numbers of a report."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from digest.records import Analyzed
+from digest.report.model import Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was read, told, skipped, cut and degraded."""
+
+    documents: int
+    publishers: int
+    items: int
+    stories: int
+    skipped: int  # documents that could not be read
+    failed_sources: int
+    cut: int  # items whose text was shortened for the model
+    degraded: int  # items without the model's full answer
+    hidden_removed: int  # hidden elements and characters taken out of documents
+    names_dropped: int  # names the model wrote that do not occur in the text
+
+    def as_dict(self) -> dict[str, int]:
+        """Name -> number, in the order above."""
+        return asdict(self)
+
+
+def tally(contents: Contents) -> Counts:
+    """Count a report's contents."""
+    made = [one.digest.provenance for one in contents.analyzed]
+    return Counts(
+        documents=len(contents.documents),
+        publishers=len({one.publisher or one.origin for one in contents.documents}),
+        items=len(contents.analyzed),
+        stories=len(contents.stories),
+        skipped=len(contents.skips),
+        failed_sources=len(contents.failures),
+        cut=sum(one.tokens_cut > 0 for one in made),
+        degraded=sum(bool(one.degraded) for one in made),
+        hidden_removed=sum(one.hidden_removed for one in contents.documents),
+        names_dropped=sum(len(one.dropped) for one in made),
+    )
+
+
+def engines(analyzed: Sequence[Analyzed]) -> list[tuple[str, str]]:
+    """(engine, model) that made the digests, the most used first."""
+    made = [one.digest.provenance for one in analyzed]
+    used = Counter((one.engine, one.model) for one in made)
+    return sorted(used, key=lambda pair: (-used[pair], pair))

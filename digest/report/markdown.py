@@ -1,0 +1,364 @@
+"""A report's contents -> markdown: CommonMark and nothing more, with YAML front matter."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from digest.cluster import Story
+from digest.records import Analyzed
+from digest.report.appendix import appendix, degraded_note
+from digest.report.counts import Counts, engines
+from digest.report.escape import address, clean, clean_line, code, host, link, prose, text
+from digest.report.model import Contents, Entry, Mention, Section, publishers
+
+TITLE = 160  # characters of a title
+BRIEF = 160  # ... of the sentence in "What matters most"
+ONCE = 150  # names that occur in one story only are listed up to so many
+
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
+
+def write(contents: Contents, counts: Counts) -> str:
+    """The whole report."""
+    writer = Writer(contents)
+    blocks = [
+        *front_matter(contents, counts),
+        *writer.head(counts),
+        *writer.top(),
+        *(block for section in contents.sections for block in writer.section(section)),
+        *writer.apart(),
+        *writer.recurring(),
+        *writer.index("Companies", contents.companies),
+        *writer.index("Names", contents.names),
+        *appendix(contents, counts, writer.reference),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def front_matter(contents: Contents, counts: Counts) -> Iterator[str]:
+    """YAML; every string in JSON form, which YAML reads as it stands."""
+    start, end = contents.period
+    values: dict[str, object] = {
+        "title": contents.title,
+        "generated": stamp(contents.generated),
+        "period_from": stamp(start),
+        "period_to": stamp(end),
+        "sources": [clean_line(source, 500) for source in contents.sources],
+        **counts.as_dict(),
+        "engine": [clean_line(engine) for engine, _ in engines(contents.analyzed)],
+        "model": [clean_line(model) for _, model in engines(contents.analyzed)],
+    }
+    lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
+    yield "---\n" + "\n".join(lines) + "\n---"
+
+
+def stamp(moment: datetime) -> str:
+    """ISO 8601 to the second."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def day(moment: datetime | None) -> str:
+    """A date as people write it."""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}" if moment else "undated"
+
+
+def period(start: datetime, end: datetime) -> str:
+    """A range of dates without what repeats."""
+    if start.date() == end.date():
+        return day(end)
+    if (start.year, start.month) == (end.year, end.month):
+        return f"{start.day} to {day(end)}"
+    first = day(start) if start.year != end.year else day(start).rsplit(" ", 1)[0]
+    return f"{first} to {day(end)}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def heading(level: int, markdown: str) -> str:
+    """A heading; hashes at its end would be taken for its closing."""
+    return f"{'#' * level} " + re.sub(r"#(?=#*$)", r"\\#", markdown)
+
+
+def slug(shown: str) -> str:
+    """The anchor of a heading, as most readers of markdown derive it from its text."""
+    return re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+
+
+class Writer:
+    """Writes the parts that refer to each other."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.contents = contents
+        self.home = {
+            entry.number: section.title
+            for section in contents.sections
+            for entry in section.entries
+        }
+        self.entry_of = {
+            id(one): entry for entry in contents.stories for one in entry.story.members
+        }
+
+    def anchor(self, entry: Entry) -> str:
+        """Where the entry is told: its own heading, or that of its list."""
+        if entry.full:
+            return "#" + slug(f"{entry.number}. {clean(entry.title, TITLE)}")
+        return "#" + slug(short_title(self.home[entry.number]))
+
+    def reference(self, one: Analyzed) -> str:
+        """A short pointer to where a digest stands in the report."""
+        if entry := self.entry_of.get(id(one)):
+            return self.number(entry)
+        return "“" + text(one.digest.fields.title or one.item.title or "untitled", 80) + "”"
+
+    def number(self, entry: Entry) -> str:
+        """The entry's number, linked to its place."""
+        return f"[{entry.number}]({self.anchor(entry)})"
+
+    def numbers(self, entries: Iterable[Entry]) -> str:
+        """Several of them."""
+        return ", ".join(self.number(entry) for entry in entries)
+
+    def head(self, counts: Counts) -> Iterator[str]:
+        """Title, what was read, and plainly what is not as it should be."""
+        contents = self.contents
+        yield heading(1, text(contents.title))
+        yield (
+            f"{count(counts.stories, 'story', 'stories')} from "
+            f"{count(counts.documents, 'document')} by "
+            f"{count(counts.publishers, 'publisher')}, {period(*contents.period)}."
+        )
+        notes = [degraded_note(contents), text(contents.note, 600)]
+        if contents.failures:
+            failed = count(len(contents.failures), "source")
+            notes.append(
+                f"{failed} could not be read; see [what went wrong](#sources-that-failed)."
+            )
+        for note in notes:
+            if note:
+                yield f"> **Please note:** {note}"
+
+    def top(self) -> Iterator[str]:
+        """The few stories to read first, and the way to the rest."""
+        if self.contents.top:
+            yield heading(2, "What matters most")
+            yield "\n".join(
+                f"{place}. **[{text(entry.title, TITLE)}]({self.anchor(entry)})** "
+                f"({mark(entry)}{source_link(entry.lead)}) {first_sentence(entry.lead)}".rstrip()
+                for place, entry in enumerate(self.contents.top, start=1)
+            )
+        parts = [(one.title, len(one.entries)) for one in self.contents.sections]
+        parts += [(title, len(stories)) for title, stories in self.contents.apart]
+        if len(parts) > 1:
+            yield "**In this report:** " + " · ".join(
+                f"[{title}](#{slug(title)}) ({size})" for title, size in parts
+            )
+
+    def section(self, section: Section) -> Iterator[str]:
+        """One field of news: full stories, then single lines."""
+        yield heading(2, section.title)
+        for entry in section.entries:
+            if entry.full:
+                yield from self.story(entry)
+        short = [entry for entry in section.entries if not entry.full]
+        if short:
+            yield heading(3, short_title(section.title))
+            yield "\n".join(f"{entry.number}. {short_line(entry)}" for entry in short)
+
+    def story(self, entry: Entry) -> Iterator[str]:
+        """A story in full."""
+        fields = entry.lead.digest.fields
+        yield heading(3, f"{entry.number}. {text(entry.title, TITLE)}")
+        told = len(publishers(entry.story.members))
+        also = also_links(entry.story)
+        facts = [
+            f"**{relevance(entry)}**" if relevance(entry) else "",
+            source_line(entry.lead),
+            f"covered by {told} sources" if told > 1 else "",
+            condition(entry.lead),
+        ]
+        yield " · ".join(fact for fact in facts if fact)
+        yield prose(fields.summary or "") or text(entry.lead.item.text, 400)
+        yield "\n".join(f"- {line}" for line in map(prose, fields.highlights or ()) if line)
+        if also:
+            yield "Also told by: " + "; ".join(also) + "."
+
+    def apart(self) -> Iterator[str]:
+        """What is not news, briefly."""
+        for title, stories in self.contents.apart:
+            yield heading(2, title)
+            yield "\n".join(f"- {apart_line(story)}" for story in stories)
+
+    def recurring(self) -> Iterator[str]:
+        """What several publishers speak of."""
+        if self.contents.recurring:
+            yield heading(2, "What recurs across sources")
+            yield "\n".join(
+                f"- **{text(one.label, 80)}**: {count(len(one.entries), 'story', 'stories')} "
+                f"from {count(one.publishers, 'publisher')} ({self.numbers(one.entries)})"
+                for one in self.contents.recurring
+            )
+
+    def index(self, title: str, found: Sequence[Mention]) -> Iterator[str]:
+        """Names with the number of stories and the way to each."""
+        if not found:
+            return
+        yield heading(2, f"Index of {title.lower()}")
+        several = [one for one in found if len(one.entries) > 1]
+        once = [one for one in found if len(one.entries) == 1]
+        yield "\n".join(
+            f"- **{text(one.label, 80)}** ({len(one.entries)}): {self.numbers(one.entries)}"
+            for one in several
+        )
+        if once:
+            listed = "; ".join(
+                f"{text(one.label, 80)} {self.number(one.entries[0])}" for one in once[:ONCE]
+            )
+            rest = f"; and {len(once) - ONCE:,} more" if len(once) > ONCE else ""
+            yield f"In one story each: {listed}{rest}."
+
+
+def short_title(section: str) -> str:
+    """Heading of the single lines of a section."""
+    return f"Also noted in {section[0].lower()}{section[1:]}"
+
+
+def relevance(entry: Entry) -> str:
+    """`9/10`, or "" if relevance was not asked for."""
+    score = entry.lead.digest.fields.relevance_score
+    return f"{score}/10" if score else ""
+
+
+def mark(entry: Entry) -> str:
+    """Relevance as the first part of a list of facts."""
+    return f"{relevance(entry)}, " if relevance(entry) else ""
+
+
+def first_sentence(one: Analyzed) -> str:
+    """Of the summary, short enough for one line."""
+    words = clean(_unmarked(one.digest.fields.summary or one.item.text))
+    found = re.match(r".{30,}?[.!?](?=\s+[^\sa-z])", words)
+    return text(found[0] if found else words, BRIEF)
+
+
+def _unmarked(markdown: str) -> str:
+    return re.sub(r"\*\*|__|`", "", markdown)
+
+
+def url_of(one: Analyzed) -> tuple[str, str]:
+    """(URL, label) of where to read on: the story itself, else the issue it stands in."""
+    for url in (one.item.url, one.item.href):
+        if address(url):
+            return url, host(url) or url.removeprefix("mailto:")
+    if address(one.document.url):
+        return one.document.url, one.document.publisher or host(one.document.url)
+    return "", ""
+
+
+def source_link(one: Analyzed) -> str:
+    """The link to the source, or its origin where there is none."""
+    url, label = url_of(one)
+    return link(label, url) or text(one.document.publisher, 80) or code(one.document.origin)
+
+
+def source_line(one: Analyzed) -> str:
+    """Link, publisher and date."""
+    url, label = url_of(one)
+    publisher = one.document.publisher or one.document.title
+    told = day(one.document.published)
+    if not url:
+        return f"{text(publisher, 80) or code(one.document.origin)}, {told}"
+    if publisher in {"", label}:
+        return f"{link(label, url)}, {told}"
+    return f"{link(label, url)} via {text(publisher, 80)}, {told}"
+
+
+def also_links(story: Story) -> list[str]:
+    """Everybody else who told the story, each link once."""
+    seen = {url_of(story.lead)[0]}
+    found = []
+    for one in story.members[1:]:
+        url = url_of(one)[0]
+        found.append(source_line(one) if url not in seen or not url else other_line(one))
+        seen.add(url)
+    for item in (item for one in story.members for item in one.also):
+        url = item.url if address(item.url) else item.href
+        if address(url) and url not in seen:
+            seen.add(url)
+            found.append(link(host(url) or url, url))
+    return list(dict.fromkeys(found))
+
+
+def other_line(one: Analyzed) -> str:
+    """Publisher and date of one who links to the same place."""
+    return f"{text(one.document.publisher, 80) or code(one.document.origin)}, " + day(
+        one.document.published
+    )
+
+
+def condition(one: Analyzed) -> str:
+    """What a reader must know of how this digest came to be."""
+    provenance = one.digest.provenance
+    parts = ["*without the model*"] if provenance.degraded else []
+    parts += ["*long text cut*"] if provenance.tokens_cut else []
+    return ", ".join(parts)
+
+
+def short_line(entry: Entry) -> str:
+    """A story in one line."""
+    one = entry.lead
+    url, _ = url_of(one)
+    facts = [
+        relevance(entry),
+        f"{text(one.document.publisher, 80) or code(one.document.origin)}, "
+        + day(one.document.published),
+        condition(one),
+        *(f"also {line}" for line in also_links(entry.story)),
+    ]
+    title = link(clean(entry.title, TITLE), url) or text(entry.title, TITLE)
+    name = host(url)
+    return title + (f" ({text(name)})" if name else "") + " · " + " · ".join(filter(None, facts))
+
+
+def apart_line(story: Story) -> str:
+    """An advert, a job, an event in one line."""
+    one = story.lead
+    url, _ = url_of(one)
+    title = one.digest.fields.title or one.item.title or " ".join(one.item.text.split()[:12])
+    shown = link(clean(title, TITLE), url) or text(title, TITLE) or "Untitled"
+    said = first_sentence(one)
+    who = ", ".join(text(name, 80) or "unknown" for name in publishers(story.members)[:5])
+    places = [link(host(other) or other, other) for other in _other_urls(story, url)]
+    more = f" Also at {', '.join(places)}." if places else ""
+    return f"{shown} ({who}, {day(one.document.published)}): {said}{more}"
+
+
+def _other_urls(story: Story, first: str) -> list[str]:
+    urls = [url_of(one)[0] for one in story.members]
+    urls += [item.url for one in story.members for item in one.also]
+    return [url for url in dict.fromkeys(urls) if url != first and address(url)]
+
+
+def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Second parts by first part, in order of appearance."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for key, value in pairs:
+        found[key].append(value)
+    return dict(found)
