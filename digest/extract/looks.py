@@ -86,7 +86,7 @@ def _head(index: int, block: Block, body: float) -> Head | None:
     linked = sum(len(s.text) for s in solid if s.href) >= 0.7 * sum(len(s.text) for s in solid)
     upper = text.isupper() and words > 1
     alike = min(span.style.size for span in solid) > 0.85 * largest
-    big = largest >= 1.12 * body and alike
+    big = alike and (largest >= 1.3 * body or (largest >= 1.2 * body and words <= 14))
     if words <= MAX_HEAD_WORDS and (block.level or bold or linked or big or (upper and words < 9)):
         return _make(index, block, spans, [], body, linked, bold, upper)
     cut = _label(spans)

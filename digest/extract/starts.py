@@ -23,9 +23,9 @@ from digest.extract.blocks import Block, Box, Gap
 from digest.extract.looks import Head, Look, count_words, is_target
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
-INSIDE, RUN_IN = 1.4, 0.3
+INSIDE, RUN_IN, COLON = 1.4, 0.3, 0.5
 THRESHOLD = 1.2
-ENTRY_LINK, ENTRY_HEAD, ENTRY_LONG = 1.0, 0.8, 0.5
+ENTRY_LINK, ENTRY_HEAD, ENTRY_TITLE, ENTRY_LONG = 1.0, 0.8, 0.6, 0.5
 LIST_THRESHOLD = 0.8
 LABEL_WORDS = 4  # a head this short, unlinked, may name a section
 LEAD_IN_WORDS = 60  # text under a section's head that only leads over to its items
@@ -75,8 +75,10 @@ def _without_actions(blocks: Sequence[Block], heads: list[Head | None]) -> list[
         texts[block.text.casefold()] += 1
     out: list[Head | None] = []
     for block, head in zip(blocks, heads, strict=True):
+        text = block.text
+        if head is not None and (words.GREETING.match(text) or words.FAREWELL.match(text)):
+            head = None if head.words <= 8 and not head.rest else head
         if head is not None and head.href and not head.rest and not block.level:
-            text = block.text
             again = texts[text.casefold()] > 1 and head.words <= 6
             if again or bare_url(text) or (action(block) and head.prominence < 1.6):
                 head = None
@@ -116,14 +118,16 @@ class _Judge:
         prominence = min(max(_mean([head.prominence for head in members]) - 1, 0), 1)
         inside = _mean([self.within[head.index] for head in members])
         run_in = members[0].look.run_in and not members[0].look.linked
+        colon = _mean([_leads_over(head) for head in members])
         self.parts = (link, separation, prominence, inside)
         return (
             LINK * link
             + SEPARATION * separation
             + PROMINENCE * prominence
-            + REPETITION * several
-            - INSIDE * inside
+            + REPETITION * (several + 0.7 * (len(members) >= 6))
+            - INSIDE * inside * (1 - 0.6 * separation)
             - RUN_IN * run_in
+            - COLON * colon
         )
 
     def link(self, head: Head, end: int, several: bool) -> float:
@@ -209,8 +213,12 @@ class _Judge:
         groups: dict[tuple[str, int], list[int]] = defaultdict(list)
         run = 0
         for number, block in enumerate(self.blocks):
+            head = self.heads[number]
             if not block.marker:
-                run += block.gap > Gap.SOFT and not block.entry
+                if head is not None and head.rest and not block.entry:
+                    groups[f"label {head.look}", run].append(number)
+                else:
+                    run += block.gap > Gap.SOFT and not block.entry and not picture(block)
                 continue
             entry = _outermost(block.box)
             if entry is None:
@@ -218,20 +226,35 @@ class _Judge:
             elif entry.number == block.entry:
                 parent = entry.parent.number if entry.parent is not None else 0
                 groups["list", parent].append(number)
-        return list(groups.values())
+        return [
+            numbers
+            for (kind, _), numbers in groups.items()
+            if not kind.startswith("label") or self.run(numbers)
+        ]
+
+    def run(self, numbers: Sequence[int]) -> bool:
+        """Whether labelled paragraphs in a row stand like a list: three or more, some linked."""
+        linked = sum(any(is_target(s.href) for s in self.blocks[n].spans) for n in numbers)
+        return len(numbers) >= 3 and linked >= 0.3 * len(numbers)
 
     def list_score(self, entries: Sequence[int]) -> float:
         """The list's case for being items."""
-        linked = labelled = long = 0
+        linked = labelled = titled = long = 0
         ends = [*entries[1:], entries[-1] + 1]
         for number, end in zip(entries, ends, strict=True):
             span = range(number, min(end, number + 12))
             linked += any(is_target(s.href) for n in span for s in self.blocks[n].spans)
-            labelled += self.heads[number] is not None
+            head = self.heads[number]
+            labelled += head is not None
+            titled += head is not None and bool(head.href)
             long += sum(count_words(self.blocks[n].text) for n in span) >= _LONG_ENTRY
-        return (
-            ENTRY_LINK * linked + ENTRY_HEAD * labelled + ENTRY_LONG * long
-        ) / len(entries) - INSIDE * self.interrupts(entries[0])  # fmt: skip
+        case = (
+            ENTRY_LINK * linked
+            + ENTRY_HEAD * labelled
+            + ENTRY_TITLE * titled
+            + ENTRY_LONG * long
+        )
+        return case / len(entries) - INSIDE * self.interrupts(entries[0])
 
     def interrupts(self, first: int) -> float:
         """1 if the list belongs to the running text of the item it stands in, 0 if it stands alone."""
@@ -243,6 +266,8 @@ class _Judge:
                 if head is None or head.look.listed:
                     return 0.3
                 label = not head.href and head.words <= LABEL_WORDS
+                if head.href and body < 8:
+                    return 0.3
                 if label:
                     return 0.2 if body <= LEAD_IN_WORDS else 0.5
                 return 1.0 if body >= 8 or not head.href else 0.6
@@ -265,6 +290,12 @@ class _Judge:
                 if body > LEAD_IN_WORDS:
                     break
         return count / len(members) if not members[0].look.run_in else 0.0
+
+
+def _leads_over(head: Head) -> bool:
+    """Whether the head ends in a colon: it announces what follows instead of telling it."""
+    text = "".join(span.text for span in head.title).rstrip()
+    return not head.rest and text.endswith((":", "："))
 
 
 def _outermost(box: Box | None) -> Box | None:

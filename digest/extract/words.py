@@ -152,20 +152,20 @@ MORE = _any(
 )
 
 GREETING = _any(
-    r"^(?:dear|hi|hey|hello|good (?:morning|afternoon|evening|day)|greetings|happy \w+day|friends?|"
+    r"^\W*(?:dear|hi|hey|hello|good (?:morning|afternoon|evening|day)|greetings|happy \w+day|friends?|"
     r"welcome)\b",
-    r"^(?:liebe[rs]?|hallo|guten (?:morgen|tag|abend)|sehr geehrte|moin|servus|grüezi)\b",
-    r"^(?:bonjour|bonsoir|cher|chère|chers|salut)\b|^(?:hola|estimad[oa]s?|querid[oa]s?|buen[oa]s)\b",
-    r"^(?:olá|oi|car[oa]s?|prezad[oa]s?|bom dia|boa (?:tarde|noite))\b|^(?:ciao|beste|hej|buongiorno)\b",
+    r"^\W*(?:liebe[rs]?|hallo|guten (?:morgen|tag|abend)|sehr geehrte|moin|servus|grüezi)\b",
+    r"^\W*(?:bonjour|bonsoir|cher|chère|chers|salut)\b|^\W*(?:hola|estimad[oa]s?|querid[oa]s?|buen[oa]s)\b",
+    r"^\W*(?:olá|oi|car[oa]s?|prezad[oa]s?|bom dia|boa (?:tarde|noite))\b|^(?:ciao|beste|hej|buongiorno)\b",
     r"^(?:亲爱的|尊敬的|大家好|各位|你好|您好|早上好|皆さん|こんにちは)",
 )
 FAREWELL = _any(
-    r"^(?:best|regards|best regards|kind regards|warm(?:ly| regards)|sincerely|cheers|thanks|thank you|"
+    r"^\W*(?:best|regards|best regards|kind regards|warm(?:ly| regards)|sincerely|cheers|thanks|thank you|"
     r"yours|love|see you|until next|talk soon|take care|that(?:'|’)s (?:it|all|a wrap)|in solidarity|"
     r"have a (?:great|good|nice)|thanks for reading|all the best|onward|happy \w+ing)\b",
-    r"^(?:herzlich|(?:mit )?(?:freundlichen|besten|herzlichen|vielen|vertrauensvolle)\w* (?:grüßen?|dank)|"
+    r"^\W*(?:herzlich|(?:mit )?(?:freundlichen|besten|herzlichen|vielen|vertrauensvolle)\w* (?:grüßen?|dank)|"
     r"viele grüße|liebe grüße|beste grüße|ihr(?:e)? |bis (?:bald|zum nächsten|nächste)|danke)\b|^herzlichst",
-    r"^(?:cordialement|bien à vous|à bientôt|merci|amitiés|saludos|un saludo|hasta|gracias|atenciosamente|"
+    r"^\W*(?:cordialement|bien à vous|à bientôt|merci|amitiés|saludos|un saludo|hasta|gracias|atenciosamente|"
     r"abraços?|até|obrigad[oa])\b|^(?:此致|敬上|祝好|谢谢|感谢)",
 )
 ADDRESS = re.compile(
