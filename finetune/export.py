@@ -1,0 +1,115 @@
+"""Ship a trained adapter: the folder `modelfiles/digest` and the proof that it is right.
+
+    adapter.gguf        the LoRA for llama.cpp, Ollama and `digest model build`
+    Modelfile           template, system message, stop token, context
+    reference.jsonl     questions with the model's answers: what verification asks again
+    README.md           the model card
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from digest.engines.merge import merge
+from digest.errors import DigestError
+from digest.protocols import Engine
+from digest.schema import FIELDS, DigestFields, Row
+from finetune import modelfile
+from finetune.adapters import Adapter, write_gguf
+from finetune.data import Tokenizer
+from finetune.engines import open_engine
+from finetune.evaluate import Prediction, agreement, predict
+
+LIMIT = 20 * 1024 * 1024  # bytes: the adapter lives in git
+QUESTIONS = Path(__file__).with_name("questions.jsonl")
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The base model in its two forms."""
+
+    gguf: Path
+    folder: Path  # converted, for transformers
+
+    def config(self) -> dict[str, Any]:
+        """Its config.json."""
+        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text("utf-8"))
+        return config
+
+
+def ship(adapter: Adapter, base: Base, out: Path, name: str) -> Path:
+    """Write adapter.gguf and the Modelfile into `out`; return the adapter's path."""
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / "adapter.gguf"
+    partial = target.with_suffix(".part")
+    about = {"name": name, "license": "apache-2.0", "description": "LoRA adapter made by Digest"}
+    write_gguf(adapter, base.config(), partial, about)
+    size = partial.stat().st_size
+    if size > LIMIT:
+        partial.unlink()
+        raise DigestError(f"the adapter would take {size:,} bytes, over {LIMIT:,}; lower lora.rank")
+    partial.replace(target)
+    text = modelfile.render("smollm2:135m", adapter="./adapter.gguf")
+    (out / "Modelfile").write_text(text, "utf-8")
+    return target
+
+
+def questions(path: Path = QUESTIONS) -> list[Row]:
+    """The reference questions: stories of our own. `digest` names the asked fields only."""
+    return [
+        Row(id=str(number), group=str(number), title=q["title"], text=q["text"],
+            digest=DigestFields())
+        for number, q in enumerate(map(json.loads, path.read_text("utf-8").splitlines()))
+    ]  # fmt: skip
+
+
+def references(engine: Engine, tokenizer: Tokenizer, out: Path) -> list[Prediction]:
+    """Ask the reference questions and write reference.jsonl into `out`."""
+    rows = questions()
+    answers = predict(rows, engine, tokenizer)
+    lines = [
+        json.dumps(
+            {"title": row.title, "text": row.text, "fields": FIELDS,
+             "answer": answer.digest.as_dict() if answer.digest else None},
+            ensure_ascii=False,
+        )
+        for row, answer in zip(rows, answers, strict=True)
+    ]  # fmt: skip
+    (out / "reference.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    return answers
+
+
+def verify(
+    trained: Path, gguf: Path, base: Base, rows: Sequence[Row], tokenizer: Tokenizer, told: Told
+) -> dict[str, dict[str, Any]]:
+    """Ask the rows of the trained adapter in transformers and of every exported form in
+    llama.cpp; return how often each form's greedy answer agrees with the trained one's.
+    """
+    truth = _answers(f"peft:{trained}", base, rows, tokenizer)
+    told(f"peft: {sum(p.valid for p in truth)} of {len(truth)} valid without a grammar")
+    found = {"base + adapter": _answers(f"gguf:{base.gguf}+{gguf}", base, rows, tokenizer)}
+    with tempfile.TemporaryDirectory(prefix="digest-") as folder:
+        for kind in ("F32", "F16", "Q8_0"):
+            merged = Path(folder) / f"{kind}.gguf"
+            merge(base.gguf, gguf, merged, kind)
+            found[f"merged {kind}"] = _answers(f"gguf:{merged}", base, rows, tokenizer)
+            merged.unlink()
+    table = {name: agreement(truth, answers) for name, answers in found.items()}
+    for name, row in table.items():
+        told(f"{name}: {row}")
+    return table
+
+
+def _answers(
+    spec: str, base: Base, rows: Sequence[Row], tokenizer: Tokenizer
+) -> list[Prediction]:
+    engine = open_engine(spec, base.folder)
+    try:
+        return predict(rows, engine, tokenizer)
+    finally:
+        engine.close()
