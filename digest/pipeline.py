@@ -198,6 +198,7 @@ def make_report(
         generated=now,
         failures=[(failure.spec, failure.reason) for failure in failures],
         note=engine_note,
+        documents=documents,
     )
     ledger.add_report(
         StoredReport(built.id, built.title, built.markdown, built.html, utc(now)),
