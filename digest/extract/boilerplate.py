@@ -25,7 +25,7 @@ def clean(blocks: Sequence[Block]) -> list[Block]:
         return kept
     size = body_size(kept)
     weights = [weight(block, size) for block in kept]
-    start, end = _header(kept, weights), _footer(weights)
+    start, end = _header(kept, weights), footer(weights)
     if start >= end:  # nothing but boilerplate: better everything than nothing
         start, end = 0, len(kept)
     out = []
@@ -96,8 +96,8 @@ def _header(blocks: Sequence[Block], weights: Sequence[float]) -> int:
     return start
 
 
-def _footer(weights: Sequence[float]) -> int:
-    """Where the footer starts."""
+def footer(weights: Sequence[float]) -> int:
+    """Where the boilerplate at the end starts: the suffix of the greatest sum."""
     best, total, end = 0.0, 0.0, len(weights)
     for number in range(len(weights) - 1, -1, -1):
         total += weights[number]

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from digest.extract import links, words
 from digest.extract.blocks import Block, Gap, Span
 from digest.extract.kinds import kind
-from digest.extract.looks import Head, count_words, find, is_target
+from digest.extract.boilerplate import footer, weight
+from digest.extract.looks import Head, body_size, count_words, find, is_target
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
 from digest.extract.starts import (
@@ -119,6 +120,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         first -= 1
     _introduce(drafts, blocks[:first], title)
     section = ""
+    size = body_size(blocks)
     ahead = list(blocks[first : numbers[0]])  # pictures and marks that belong to the next item
     for position, number in enumerate(numbers):
         last = position + 1 == len(numbers)
@@ -127,7 +129,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         while stop > number + 1 and not last and _leads(blocks, stop - 1):
             stop -= 1
         head = heads[number]
-        body = _trim(blocks, number, stop, heads)
+        body = _trim(blocks, number, stop, heads, size)
         if head and not last and _names_section(head, body, plan, end):
             section = headline(head.title)
             ahead = list(blocks[stop:end])
@@ -140,7 +142,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         draft.hrefs += [s.href for b in ahead for s in b.spans if is_target(s.href)]
         if same(draft.title, title) and not drafts and not last:
             _introduce(drafts, body, title)
-        elif draft.title or draft.blocks:
+        elif sum(weight(block, size) for block in [blocks[number], *body]) < 0.5:
             drafts.append(draft)
         ahead = list(blocks[stop:end])
     return drafts
@@ -156,13 +158,14 @@ def _leads(blocks: Sequence[Block], number: int) -> bool:
 
 
 def _trim(
-    blocks: Sequence[Block], number: int, stop: int, heads: Sequence[Head | None]
+    blocks: Sequence[Block], number: int, stop: int, heads: Sequence[Head | None], size: float
 ) -> list[Block]:
     """The blocks of a segment that tell its story.
 
     Short text behind a list entry, or a new head behind the closing button, tells something else.
     """
     body = list(blocks[number + 1 : stop])
+    body = body[: footer([weight(block, size) for block in body])]
     entry = blocks[number].entry if blocks[number].marker else 0
     cut = len(body)
     if entry:

@@ -23,7 +23,7 @@ from digest.extract.blocks import Block, Box, Gap
 from digest.extract.looks import Head, Look, count_words, is_target
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
-INSIDE, RUN_IN, COLON = 1.4, 0.3, 0.5
+INSIDE, RUN_IN, PROSE, TOPIC = 1.4, 0.3, 0.4, 0.5
 THRESHOLD = 1.2
 ENTRY_LINK, ENTRY_HEAD, ENTRY_TITLE, ENTRY_LONG = 1.0, 0.8, 0.6, 0.5
 LIST_THRESHOLD = 0.8
@@ -54,17 +54,14 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
         for look, members in classes.items()
         if len(members) > 1 or members[0].index not in masthead
     }
-    ranked = sorted(classes.values(), key=lambda m: -_mean([h.prominence for h in m]))
-    rejected = []
-    for members in ranked:
-        if judge.score(members) >= THRESHOLD:
-            judge.accept(members)
-        else:
-            rejected.append(members)
-    judge.lists()
-    for members in rejected:
+    waiting = sorted(classes.values(), key=lambda m: -_mean([h.prominence for h in m]))
+    for _ in range(2):  # once more, because lists found to hold items change what is inside what
+        waiting = [members for members in waiting if not judge.accepts(members)]
+        judge.lists()
+    for members in waiting:
         if judge.introduces(members) >= 0.5:
             judge.accept(members)
+    judge.join_targets()
     return Outline(blocks, heads, judge.starts)
 
 
@@ -101,6 +98,23 @@ class _Judge:
         self.usual = {gap: sum(g >= gap for g in body) / max(len(body), 1) for gap in Gap}
         self.within: dict[int, float] = {}
 
+    def accepts(self, members: Sequence[Head]) -> bool:
+        """Judge a class; accept it if its case is good."""
+        good = self.score(members) >= THRESHOLD
+        if good:
+            self.accept(members)
+        return good
+
+    def join_targets(self) -> None:
+        """Neighbouring links to one target are one item."""
+        last = ""
+        for number, head in enumerate(self.heads):
+            if self.starts[number]:
+                href = head.href if head else ""
+                if href and href == last and head and not head.look.listed:
+                    self.starts[number] = False
+                last = href
+
     def accept(self, members: Sequence[Head]) -> None:
         for head in members:
             self.starts[head.index] = True
@@ -117,8 +131,11 @@ class _Judge:
         separation = _mean([self.separation(head) for head in members])
         prominence = min(max(_mean([head.prominence for head in members]) - 1, 0), 1)
         inside = _mean([self.within[head.index] for head in members])
+        linked = members[0].look.linked
         run_in = members[0].look.run_in and not members[0].look.linked
-        colon = _mean([_leads_over(head) for head in members])
+        prose = _mean([_prose(head) for head in members])
+        if _mean([self.teases(head) for head in members]) >= 0.6:
+            return 0.0
         self.parts = (link, separation, prominence, inside)
         return (
             LINK * link
@@ -127,12 +144,15 @@ class _Judge:
             + REPETITION * (several + 0.7 * (len(members) >= 6))
             - INSIDE * inside * (1 - 0.6 * separation)
             - RUN_IN * run_in
-            - COLON * colon
+            - PROSE * prose
+            - TOPIC * (not linked and self.topics(members, ends))
         )
 
     def link(self, head: Head, end: int, several: bool) -> float:
         """1 for a linked head, less for a button or a link in what follows, 0 for none."""
         if head.href:
+            if head.prominence < 1.3 and head.words >= 8 and _prose(head) and not head.rest:
+                return 0.4
             return 1.0 if several or head.words > 3 or head.prominence > 1.05 else 0.2
         best = 0.0
         for number in range(head.index, min(end, head.index + 40)):
@@ -165,13 +185,12 @@ class _Judge:
         for number in range(head.index - 1, -1, -1):
             other = self.heads[number]
             if self.starts[number]:
-                if other is None:
+                if other is None or other.look.listed:
                     return 0.0
-                if number == head.index - 1 and self.teaser(other, head):
-                    return 1.0
                 body += self.words[number]
                 if body < 8:
-                    return 0.0
+                    short = other.words <= LABEL_WORDS
+                    return 0.0 if head.href or (short and not other.href) else 0.6
                 if head.href:
                     return 0.3
                 label = not other.href and other.words <= LABEL_WORDS and body <= LEAD_IN_WORDS
@@ -181,10 +200,17 @@ class _Judge:
             body += self.words[number]
         return 0.4 if body >= 40 and not head.href else 0.0
 
-    def teaser(self, start: Head, head: Head) -> bool:
-        """Whether a linked text right under a linked headline is that headline's own."""
-        linked = bool(start.href and head.href)
-        return linked and start.prominence > head.prominence + 0.05 and not head.rest
+    def teases(self, head: Head) -> bool:
+        """Whether it is a linked text right under a linked headline: that headline's own."""
+        above = self.heads[head.index - 1] if head.index else None
+        if above is None or not (self.starts[above.index] and above.href and head.href):
+            return False
+        return above.prominence > head.prominence + 0.05 and not head.rest
+
+    def topics(self, members: Sequence[Head], ends: Sequence[int]) -> bool:
+        """Whether the heads are a word or two over much text: an essay's sub-heads."""
+        text = _mean([sum(self.words[h.index : e]) for h, e in zip(members, ends, strict=True)])
+        return _mean([head.words for head in members]) <= 3 and text > 110
 
     # lists
 
@@ -292,10 +318,10 @@ class _Judge:
         return count / len(members) if not members[0].look.run_in else 0.0
 
 
-def _leads_over(head: Head) -> bool:
-    """Whether the head ends in a colon: it announces what follows instead of telling it."""
-    text = "".join(span.text for span in head.title).rstrip()
-    return not head.rest and text.endswith((":", "："))
+def _prose(head: Head) -> bool:
+    """Whether the head is a sentence or announces one: it ends in a full stop or a colon."""
+    text = "".join(span.text for span in head.title).rstrip(" \"”’")
+    return not head.rest and text.endswith((":", "：", ".", "。")) and not text.endswith("...")
 
 
 def _outermost(box: Box | None) -> Box | None:
