@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from digest.extract import words
-from digest.extract.blocks import Block, Gap
+from digest.extract.blocks import Block, Box, Gap
 from digest.extract.looks import body_size, count_words
 
 _MONEY = re.compile(r"^\W*(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£]|other(?: amount)?)\W*$", re.I)
@@ -82,7 +82,18 @@ def weight(block: Block, size: float) -> float:
         value += 1.2
     if linked > 0.5 and len([s for s in solid if s.href]) >= 3 and count <= 4 * len(solid):
         value += 1.5
+    if _caption(block):
+        value += 3.0
     return value + (0.3 if small else 0.0)
+
+
+def _caption(block: Block) -> bool:
+    box: Box | None = block.box
+    for _ in range(3):
+        if box is not None and box.tag in ("figcaption", "caption"):
+            return True
+        box = box.parent if box is not None else None
+    return False
 
 
 def _header(blocks: Sequence[Block], weights: Sequence[float]) -> int:

@@ -7,6 +7,7 @@ one essay, letter or notice, which stays whole.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from digest.extract import links, words
 from digest.extract.blocks import Block, Gap, Span
 from digest.extract.kinds import kind
 from digest.extract.boilerplate import footer, weight
-from digest.extract.looks import Head, body_size, count_words, find, is_target
+from digest.extract.looks import Head, Look, body_size, count_words, find, is_target
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
 from digest.extract.starts import (
@@ -31,6 +32,8 @@ from digest.records import Item, ItemKind
 
 MASTHEAD_WORDS = 12
 INTRO_WORDS = 40
+INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
+PROMO_WORDS = 80
 ORPHAN_WORDS = 25  # text after a list this short is a remark about it
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece
 _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
@@ -46,6 +49,7 @@ class Draft:
     hrefs: list[str] = field(default_factory=list)  # best first
     section: str = ""
     kind: ItemKind | None = None
+    marks: list[str] = field(default_factory=list)  # lines around it that may name a sponsor
 
 
 def split(blocks: Sequence[Block], title: str) -> list[Draft]:
@@ -93,10 +97,12 @@ def _single(blocks: Sequence[Block], heads: Sequence[Head | None], title: str) -
 
 
 def _unsigned(blocks: list[Block]) -> list[Block]:
-    """A letter without the salutation at its start and the signature at its end."""
+    """A letter from behind its salutation to before its signature."""
     first = 0
-    while first < len(blocks) and _salutes(blocks[first]):
-        first += 1
+    for number, block in enumerate(blocks[: max(len(blocks) // 3, 1)]):
+        before = sum(count_words(b.text) for b in blocks[:number])
+        if _salutes(block) and before <= PROMO_WORDS and number + 1 < len(blocks):
+            first = number + 1
     for number in range(max(first + 1, len(blocks) - 8), len(blocks)):
         rest = blocks[number:]
         counts = [count_words(block.text) for block in rest]
@@ -115,12 +121,13 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
     if not numbers:
         return []
     drafts: list[Draft] = []
+    size = body_size(blocks)
     first = numbers[0]
     while first > 0 and picture(blocks[first - 1]):
         first -= 1
-    _introduce(drafts, blocks[:first], title)
+    _introduce(drafts, blocks[:first], title, size)
     section = ""
-    size = body_size(blocks)
+    compact = _compact(plan, numbers)
     ahead = list(blocks[first : numbers[0]])  # pictures and marks that belong to the next item
     for position, number in enumerate(numbers):
         last = position + 1 == len(numbers)
@@ -129,23 +136,30 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         while stop > number + 1 and not last and _leads(blocks, stop - 1):
             stop -= 1
         head = heads[number]
-        body = _trim(blocks, number, stop, heads, size)
+        body = _trim(plan, number, stop, compact, size)
         if head and not last and _names_section(head, body, plan, end):
             section = headline(head.title)
             ahead = list(blocks[stop:end])
             continue
         draft = _draft(blocks[number], head, body)
         draft.section = section
-        marks = [b.text for b in ahead if not picture(b)]
-        if marks:
-            draft.section = marks[-1]
+        draft.marks = [b.text for b in ahead if not picture(b)]
+        draft.marks += [b.text for b in blocks[number + 1 + len(body) : stop]][:1]
         draft.hrefs += [s.href for b in ahead for s in b.spans if is_target(s.href)]
         if same(draft.title, title) and not drafts and not last:
-            _introduce(drafts, body, title)
-        elif sum(weight(block, size) for block in [blocks[number], *body]) < 0.5:
+            _introduce(drafts, body, title, size)
+        elif not _promotes(blocks[number], body, size):
             drafts.append(draft)
         ahead = list(blocks[stop:end])
     return drafts
+
+
+def _promotes(block: Block, body: Sequence[Block], size: float) -> bool:
+    """Whether an item is talk of the newsletter about itself."""
+    own = weight(block, size)
+    if own + sum(weight(b, size) for b in body) >= 0.5:
+        return True
+    return own >= 1.0 and sum(count_words(b.text) for b in body) <= PROMO_WORDS
 
 
 def _leads(blocks: Sequence[Block], number: int) -> bool:
@@ -157,37 +171,63 @@ def _leads(blocks: Sequence[Block], number: int) -> bool:
     return mark and block.gap >= max(blocks[number + 1].gap, Gap.BLOCK)
 
 
-def _trim(
-    blocks: Sequence[Block], number: int, stop: int, heads: Sequence[Head | None], size: float
-) -> list[Block]:
+def _compact(plan: Outline, numbers: Sequence[int]) -> set[Look]:
+    """Looks whose items usually are a single block."""
+    extra: dict[Look, list[int]] = defaultdict(list)
+    for number, end in zip(numbers, [*numbers[1:], len(plan.blocks)], strict=True):
+        if head := plan.heads[number]:
+            extra[head.look].append(end - number - 1)
+    return {k for k, v in extra.items() if len(v) >= 3 and sorted(v)[len(v) // 2] == 0 and k.run_in}
+
+
+def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float) -> list[Block]:
     """The blocks of a segment that tell its story.
 
-    Short text behind a list entry, or a new head behind the closing button, tells something else.
+    Boilerplate at the end goes, and what tells something else: short text behind a list entry or
+    behind an item whose siblings are one block each; a new head behind the closing button; a
+    farewell.
     """
+    blocks, heads = plan.blocks, plan.heads
     body = list(blocks[number + 1 : stop])
     body = body[: footer([weight(block, size) for block in body])]
+    head = heads[number]
     entry = blocks[number].entry if blocks[number].marker else 0
-    cut = len(body)
+    cut, limit = len(body), LEAD_IN_WORDS
     if entry:
-        cut = next((n for n, b in enumerate(body) if not within(b.box, entry)), cut)
         limit = ORPHAN_WORDS
+        cut = next((n for n, b in enumerate(body) if not within(b.box, entry)), cut)
+    elif head and head.look in compact:
+        cut, limit = 0, ORPHAN_WORDS
     else:
         pressed = next((n for n, b in enumerate(body) if action(b)), None)
-        limit = LEAD_IN_WORDS
         if pressed is not None:
             cut = next((n for n in range(pressed + 1, len(body)) if heads[number + 1 + n]), cut)
+    farewell = next((n for n, b in enumerate(body) if _leaves(b)), len(body))
+    if farewell < cut and sum(count_words(b.text) for b in body[farewell:]) <= LEAD_IN_WORDS:
+        return body[:farewell]
     if sum(count_words(b.text) for b in body[cut:]) <= limit:
-        body = body[:cut]
+        return body[:cut]
     return body
 
 
-def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str) -> None:
-    text = [b for b in blocks if not picture(b) and not button(b)]
-    while text and (same(text[0].text, title) or _salutes(text[0])):
-        text = text[1:]
-    plain = " ".join(block.text for block in text)
-    if count_words(plain) >= INTRO_WORDS and len(_SENTENCE.findall(plain)) > 2:
-        drafts.append(Draft(_opening(plain), list(text), kind="intro"))
+def _leaves(block: Block) -> bool:
+    return bool(words.FAREWELL.match(block.text)) and count_words(block.text) <= 25
+
+
+def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: float) -> None:
+    """Add what stands before the first item if it is an editorial; a greeting is not."""
+    text = [b for b in blocks if not picture(b) and not button(b) and weight(b, size) < 0.5]
+    text = [b for b in text if not _salutes(b) and not same(b.text, title)]
+    text = [b for b in text if not b.marker or count_words(b.text) > INDEX_WORDS or _linked(b)]
+    prose = " ".join(b.text for b in text if _SENTENCE.match(b.text))
+    if count_words(prose) >= INTRO_WORDS and len(_SENTENCE.findall(prose)) > 2:
+        while text and not _SENTENCE.match(text[0].text):
+            text = text[1:]
+        drafts.append(Draft(_opening(prose), _unsigned(text), kind="intro"))
+
+
+def _linked(block: Block) -> bool:
+    return any(is_target(span.href) for span in block.spans)
 
 
 def _names_section(head: Head, body: Sequence[Block], plan: Outline, end: int) -> bool:
@@ -245,7 +285,7 @@ def finish(drafts: Sequence[Draft], document_id: str) -> tuple[Item, ...]:
         if not draft.title and not text:
             continue
         href = next((h for h in draft.hrefs if target(h)), "")
-        found = draft.kind or kind(draft.title, text, draft.section, href)
+        found = draft.kind or kind(draft.title, text, draft.section, href, draft.marks)
         url = links.unwrap(href) if href else ""
         items.append(
             Item(document_id, len(items), found, draft.title, text, url, href, draft.section)

@@ -1,6 +1,7 @@
 """What kind of item it is: by its own words, its section's, and the look of the block around it."""
 
 import re
+from collections.abc import Sequence
 
 from digest.extract import words
 from digest.extract.looks import count_words
@@ -13,11 +14,11 @@ _CLOCK = re.compile(
 )
 
 
-def kind(title: str, text: str, section: str, href: str) -> ItemKind:
+def kind(title: str, text: str, section: str, href: str, marks: Sequence[str]) -> ItemKind:
     """Decide the kind of an item from what a reader sees of it."""
     plain = re.sub(r"\]\([^)]*\)", "]", text)
     edges = f"{plain[:160]}\n{plain[-60:]}"
-    if sponsored(title, plain, section):
+    if sponsored(title, plain, [section, *marks]):
         return "sponsor"
     if words.JOB.search(section) or words.JOB.search(title):
         return "job"
@@ -34,9 +35,9 @@ def kind(title: str, text: str, section: str, href: str) -> ItemKind:
     return "story"
 
 
-def sponsored(title: str, text: str, section: str) -> bool:
+def sponsored(title: str, text: str, marks: Sequence[str]) -> bool:
     """Whether a sponsor's sign stands above, at the head or at the foot of the text."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    signs = [section, title if count_words(title) <= 8 else ""]
+    signs = [*(m for m in marks if count_words(m) <= 14), title if count_words(title) <= 8 else ""]
     signs += [line for line in lines[:1] + lines[-1:] if count_words(line) <= 14]
     return any(words.SPONSOR.search(sign) for sign in signs if sign)

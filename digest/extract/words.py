@@ -78,9 +78,10 @@ SHARE = _any(
     r"comparte|síguenos|sigue a|compartilh|siga-nos|分享(?:给|到)|关注我们|シェア|フォロー",
     r"know someone who|enjoy(?:ing|ed)? (?:the|this)[^.]{0,25}(?:read|newsletter|issue|post)\W|"
     r"support (?:\w+ )?(?:us|our work|our sponsors|this newsletter)\b",
-    r"(?:what|how) did you (?:think|like)|how (?:are|did) we do|rate (?:this|today)|"
+    r"(?:what|how)(?: did|(?:'|’)d) you (?:think|like)|how (?:are|did) we do|rate (?:this|today)|"
     r"got feedback|your feedback|we(?:'|’)d love (?:your feedback|to hear)|hit reply",
-    r"view (?:the )?archive|past issues|browse the archive|sign up (?:here|for more|for free)",
+    r"wie hat (?:dir|ihnen|euch)[^.]{0,40}gefallen|qu(?:'|’)avez-vous pensé|qué te ha? ?pareci|o que (?:você )?"
+    r"achou|你觉得|(?:view|browse)[^.]{0,40}archive|past (?:issues|editions)|sign up (?:here|for more|for free)",
 )
 SOCIAL = re.compile(
     r"^\W*(?:(?:facebook|fb|twitter|x|instagram|linked-?in|youtube|tiktok|pinterest|whatsapp|telegram|"
@@ -160,11 +161,11 @@ GREETING = _any(
     r"^(?:亲爱的|尊敬的|大家好|各位|你好|您好|早上好|皆さん|こんにちは)",
 )
 FAREWELL = _any(
-    r"^\W*(?:best|regards|best regards|kind regards|warm(?:ly| regards)|sincerely|cheers|thanks|thank you|"
-    r"yours|love|see you|until next|talk soon|take care|that(?:'|’)s (?:it|all|a wrap)|in solidarity|"
+    r"^\W*(?:\w+,? ){0,2}that(?:'|’)s (?:it|all|a wrap)\b|^\W*(?:best|regards|best regards|kind regards|warm(?:ly| regards)|sincerely|cheers|thanks|thank you|"
+    r"yours|love|see you|until next|talk soon|take care|in solidarity|"
     r"have a (?:great|good|nice)|thanks for reading|all the best|onward|happy \w+ing)\b",
     r"^\W*(?:herzlich|(?:mit )?(?:freundlichen|besten|herzlichen|vielen|vertrauensvolle)\w* (?:grüßen?|dank)|"
-    r"viele grüße|liebe grüße|beste grüße|ihr(?:e)? |bis (?:bald|zum nächsten|nächste)|danke)\b|^herzlichst",
+    r"viele grüße|liebe grüße|beste grüße|ihr(?:e)? |bis (?:bald|zum nächsten|nächste)|danke|das war(?:'s| es))\b|^herzlichst",
     r"^\W*(?:cordialement|bien à vous|à bientôt|merci|amitiés|saludos|un saludo|hasta|gracias|atenciosamente|"
     r"abraços?|até|obrigad[oa])\b|^(?:此致|敬上|祝好|谢谢|感谢)",
 )
