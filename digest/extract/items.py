@@ -15,7 +15,7 @@ from digest.extract import links, words
 from digest.extract.blocks import Block, Gap, Span
 from digest.extract.kinds import kind
 from digest.extract.boilerplate import footer, weight
-from digest.extract.looks import Head, Look, body_size, count_words, find, is_target
+from digest.extract.looks import Head, Look, body_size, count_words, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
 from digest.extract.starts import (
@@ -54,6 +54,7 @@ class Draft:
 
 def split(blocks: Sequence[Block], title: str) -> list[Draft]:
     """The items of a page whose boilerplate is gone; `title` is its subject."""
+    blocks = join_split(blocks)
     masthead = _masthead(blocks, title)
     plan = outline(blocks, find(blocks), masthead)
     blocks = [block for number, block in enumerate(blocks) if number not in masthead]
@@ -271,16 +272,26 @@ def _opening(text: str) -> str:
 
 def same(text: str, title: str) -> bool:
     """Whether two headlines say the same."""
-    a, b = (re.sub(r"[\W_]+", "", t).casefold() for t in (text, title))
+    a, b = _key(text), _key(title)
     if not a or not b:
         return False
     return a == b or (min(len(a), len(b)) > 15 and (a in b or b in a) and len(a) < 1.5 * len(b))
 
 
+def _without_index(drafts: Sequence[Draft]) -> list[Draft]:
+    """Without bare links that announce an item further down."""
+    told = {_key(draft.title) for draft in drafts if draft.blocks}
+    return [d for d in drafts if d.blocks or _key(d.title) not in told]
+
+
+def _key(title: str) -> str:
+    return re.sub(r"[\W_]+", "", title).casefold()
+
+
 def finish(drafts: Sequence[Draft], document_id: str) -> tuple[Item, ...]:
     """Drafts as records: markdown, unwrapped links, kinds."""
     items: list[Item] = []
-    for draft in drafts:
+    for draft in _without_index(drafts):
         text = render(draft.blocks)
         if not draft.title and not text:
             continue

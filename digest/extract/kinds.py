@@ -28,7 +28,7 @@ def kind(title: str, text: str, section: str, href: str, marks: Sequence[str]) -
         return "event"
     if words.APPEAL.search(title) or words.APPEAL.search(section):
         return "appeal"
-    if words.PRODUCT.search(title) or (words.PRODUCT.search(edges) and count_words(plain) < 60):
+    if words.PRODUCT.search(f"{title}\n{edges}") and count_words(plain) < 30:
         return "product"
     if href and count_words(plain) < 3:
         return "link"

@@ -7,10 +7,10 @@ heading tag or a link. Heads of one look form a class; splitting judges classes,
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from digest.extract.blocks import Block, Span
+from digest.extract.blocks import Block, Gap, Span
 from digest.extract.style import BODY_SIZE, Colour
 
 MAX_HEAD_WORDS = 32
@@ -72,6 +72,46 @@ def find(blocks: Sequence[Block]) -> list[Head | None]:
     """The head of each block, None where it has none."""
     size = body_size(blocks)
     return [_head(index, block, size) for index, block in enumerate(blocks)]
+
+
+def join_split(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks with headlines joined that were set in two lines of one look.
+
+    The second line stands closer to the first than the first to what is above, and the first does
+    not read like the name of a section.
+    """
+    heads = find(blocks)
+    out: list[Block] = []
+    taken = False
+    for number, block in enumerate(blocks):
+        if taken:
+            taken = False
+            continue
+        pair = heads[number : number + 3]
+        if len(pair) > 1 and _continues(pair[0], pair[1], blocks):
+            runs_on = len(pair) > 2 and _continues(pair[1], pair[2], blocks)
+            if not runs_on and not (number and _continues(heads[number - 1], pair[0], blocks)):
+                spans = [*block.spans, Span(" ", block.spans[-1].style), *blocks[number + 1].spans]
+                out.append(replace(block, spans=spans))
+                taken = True
+                continue
+        out.append(block)
+    return out
+
+
+def _continues(first: Head | None, second: Head | None, blocks: Sequence[Block]) -> bool:
+    if first is None or second is None or first.rest or second.rest or first.look != second.look:
+        return False
+    above, below = blocks[first.index], blocks[second.index]
+    if first.look.listed or below.gap > Gap.BLOCK or below.gap >= max(above.gap, Gap.BLOCK):
+        return False
+    if first.href != second.href or first.words + second.words > MAX_HEAD_WORDS:
+        return False
+    one, two = above.text, below.text
+    if two[:1].islower() or one.endswith((",", "-", "–", "—", "&")):
+        return True
+    titled = all(not word[:1].islower() for word in one.split())
+    return first.words > 3 or (first.words == 3 and not titled)
 
 
 def _head(index: int, block: Block, body: float) -> Head | None:

@@ -66,21 +66,36 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
 
 
 def _without_actions(blocks: Sequence[Block], heads: list[Head | None]) -> list[Head | None]:
-    """Buttons, bare URLs and links of the same words again and again are no headlines."""
+    """Without what only looks like a headline.
+
+    Greetings and bylines; buttons, bare URLs, calls to act in the body's type, and links that say
+    the same again and again.
+    """
     texts: dict[str, int] = defaultdict(int)
     for block in blocks:
         texts[block.text.casefold()] += 1
-    out: list[Head | None] = []
-    for block, head in zip(blocks, heads, strict=True):
-        text = block.text
-        if head is not None and (words.GREETING.match(text) or words.FAREWELL.match(text)):
-            head = None if head.words <= 8 and not head.rest else head
-        if head is not None and head.href and not head.rest and not block.level:
-            again = texts[text.casefold()] > 1 and head.words <= 6
-            if again or bare_url(text) or (action(block) and head.prominence < 1.6):
-                head = None
-        out.append(head)
-    return out
+    return [
+        None if head is not None and _no_headline(block, head, texts[block.text.casefold()]) else head
+        for block, head in zip(blocks, heads, strict=True)
+    ]
+
+
+def _no_headline(block: Block, head: Head, times: int) -> bool:
+    text = block.text
+    if head.rest:
+        return False
+    if head.words <= 8 and (words.GREETING.match(text) or words.FAREWELL.match(text)):
+        return True
+    if head.words <= 6 and words.BYLINE.match(text):
+        return True
+    if not head.href or block.level:
+        return False
+    if (times > 1 and head.words <= 6) or bare_url(text):
+        return True
+    if head.prominence >= 1.6:
+        return False
+    plain = head.prominence < 1.3 and not head.look.listed
+    return action(block) or (plain and bool(words.CALL.search(text)))
 
 
 class _Judge:

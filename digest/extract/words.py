@@ -134,9 +134,9 @@ APPEAL = _any(
     r"firma la petición|doe\b|捐款|捐赠|请愿|寄付|기부|пожертв",
 )
 PRODUCT = _any(
-    r"[$€£¥]\s?\d[\d.,]*|\d[\d.,]*\s?(?:€|£|eur\b|usd\b|dollars?\b)|\d+ ?% (?:off|rabatt|de descuento|"
-    r"de réduction|de desconto)|add to cart|buy now|shop now|order now|jetzt kaufen|in den warenkorb|"
-    r"acheter|ajouter au panier|comprar|立即购买|加入购物车|購入",
+    r"(?:[$€£¥]\s?\d[\d.,]*|\d[\d.,]*\s?(?:€|£|eur\b|usd\b))(?![\d.,]*\s?(?:[mbk]\b|million|billion|mio|mrd|"
+    r"bn))|\d+ ?% (?:off|rabatt|de descuento|de réduction|de desconto)|add to cart|buy now|shop now|"
+    r"order now|jetzt kaufen|in den warenkorb|ajouter au panier|立即购买|加入购物车|購入",
 )
 
 # How a button or a trailing link to the whole story begins.
@@ -151,6 +151,17 @@ MORE = _any(
     r"\W*(?:阅读|查看|更多|全文|详情|点击|立即|続き|詳細|もっと|더 ?보기|자세히|читать|подробнее|далее)",
     r".{0,40}(?:»|→|›|>>|➔|➜|▸)\W*$",
 )
+
+# A linked sentence that asks the reader to act.
+CALL = _any(
+    r"click (?:here|below|this)|\bhere\b\W*$|chip in|pitch in|donat(?:e|ion)|contribute|add your name|"
+    r"sign (?:the|our|this|up|here|on)|take (?:the|our|this|a (?:quick )?)(?:survey|poll|action)|rsvp|"
+    r"confirm your|rush (?:a|your)|will you\b|can you\b|(?:please|now) (?:make|give|join)",
+    r"hier klicken|klicken sie|jetzt (?:spenden|anmelden|teilnehmen|unterschreiben)|spenden sie|"
+    r"cliquez|faites un don|je (?:donne|signe|participe)|haga clic|haz clic|dona (?:ahora|aquí)|firma (?:ya|"
+    r"aquí)|clique aqui|doe agora|assine|点击这里|立即捐|ここをクリック",
+)
+BYLINE = re.compile(r"^\W*(?:by|von|par|por|di|door|av|作者|文)[:：]?\s+\S", re.I)
 
 GREETING = _any(
     r"^\W*(?:dear|hi|hey|hello|good (?:morning|afternoon|evening|day)|greetings|happy \w+day|friends?|"
