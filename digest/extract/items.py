@@ -31,12 +31,14 @@ from digest.extract.starts import (
 from digest.records import Item, ItemKind
 
 MASTHEAD_WORDS = 12
-INTRO_WORDS = 40
+INTRO_WORDS = 50
+ADVERT_WORDS = 15
 INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
 PROMO_WORDS = 80
 ORPHAN_WORDS = 25  # text after a list this short is a remark about it
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece
 _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
+_RANK = re.compile(r"^\d{1,2}[.)]\s+(?=\D)")
 _LEADING = re.compile(r"^\s*(?:[:：—–|-]+\s+|[:：—–|]\s*)")
 
 
@@ -57,6 +59,7 @@ def split(blocks: Sequence[Block], title: str) -> list[Draft]:
     blocks = join_split(blocks)
     masthead = _masthead(blocks, title)
     plan = outline(blocks, find(blocks), masthead)
+    top = [s.href for n in masthead for s in blocks[n].spans if is_target(s.href)]
     blocks = [block for number, block in enumerate(blocks) if number not in masthead]
     plan = Outline(
         blocks,
@@ -68,7 +71,7 @@ def split(blocks: Sequence[Block], title: str) -> list[Draft]:
     total = sum(count_words(block.text) for block in blocks)
     told = sum(count_words(d.title) + sum(count_words(b.text) for b in d.blocks) for d in stories)
     if len(stories) < 2 or told < MULTI_SHARE * total:
-        return _single(blocks, plan.heads, title)
+        return _single(blocks, plan.heads, title, top[:1])
     return drafts
 
 
@@ -83,7 +86,10 @@ def _masthead(blocks: Sequence[Block], title: str) -> range:
     return range(0)
 
 
-def _single(blocks: Sequence[Block], heads: Sequence[Head | None], title: str) -> list[Draft]:
+def _single(
+    blocks: Sequence[Block], heads: Sequence[Head | None], title: str, top: list[str]
+) -> list[Draft]:
+    """The whole page as one item; `top` is the link on its headline, if there is one."""
     text = [block for block in blocks if not picture(block)] or list(blocks)
     if not any(block.text for block in text):
         return []
@@ -93,7 +99,7 @@ def _single(blocks: Sequence[Block], heads: Sequence[Head | None], title: str) -
     body = [block for block in text if not same(block.text, title) and not button(block)]
     draft = Draft(title, _unsigned(body) or text)
     pressed = [s.href for b in text if action(b) for s in b.spans[-1:] if is_target(s.href)]
-    draft.hrefs = pressed[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
+    draft.hrefs = top + pressed[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
     return [draft]
 
 
@@ -138,8 +144,9 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
             stop -= 1
         head = heads[number]
         body = _trim(plan, number, stop, compact, size)
-        if head and not last and _names_section(head, body, plan, end):
-            section = headline(head.title)
+        if not last and _names_section(head, body, plan, end):
+            section = headline(head.title if head else blocks[number].spans)
+            _apart(drafts, body, blocks[end], section)
             ahead = list(blocks[stop:end])
             continue
         draft = _draft(blocks[number], head, body)
@@ -196,7 +203,9 @@ def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float
     cut, limit = len(body), LEAD_IN_WORDS
     if entry:
         limit = ORPHAN_WORDS
-        cut = next((n for n, b in enumerate(body) if not within(b.box, entry)), cut)
+        indent = blocks[number].indent
+        inner = [within(b.box, entry) or b.indent > indent for b in body]
+        cut = inner.index(False) if False in inner else cut
     elif head and head.look in compact:
         cut, limit = 0, ORPHAN_WORDS
     else:
@@ -218,6 +227,9 @@ def _leaves(block: Block) -> bool:
 def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: float) -> None:
     """Add what stands before the first item if it is an editorial; a greeting is not."""
     text = [b for b in blocks if not picture(b) and not button(b) and weight(b, size) < 0.5]
+    if len(text) > 2 and not drafts:
+        _apart(drafts, text[:1], text[1], "")
+        text = text[len(drafts) :]
     text = [b for b in text if not _salutes(b) and not same(b.text, title)]
     text = [b for b in text if not b.marker or count_words(b.text) > INDEX_WORDS or _linked(b)]
     prose = " ".join(b.text for b in text if _SENTENCE.match(b.text))
@@ -227,11 +239,25 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
         drafts.append(Draft(_opening(prose), _unsigned(text), kind="intro"))
 
 
+def _apart(drafts: list[Draft], body: Sequence[Block], following: Block, section: str) -> None:
+    """Add text that stands in a cell of its own before the first item and links out: an advert."""
+    text = [block for block in body if not picture(block)]
+    count = sum(count_words(block.text) for block in text)
+    if not text or count < ADVERT_WORDS or min(text[0].gap, following.gap) < Gap.CELL:
+        return
+    if len(text) <= 3 and any(_linked(block) for block in text):
+        draft = Draft(_opening(text[0].text), text, section=section, kind="sponsor")
+        draft.hrefs = [s.href for b in text for s in b.spans if is_target(s.href)]
+        drafts.append(draft)
+
+
 def _linked(block: Block) -> bool:
     return any(is_target(span.href) for span in block.spans)
 
 
-def _names_section(head: Head, body: Sequence[Block], plan: Outline, end: int) -> bool:
+def _names_section(head: Head | None, body: Sequence[Block], plan: Outline, end: int) -> bool:
+    if head is None:
+        return not body and not plan.blocks[end - 1].entry
     if head.rest or head.href or head.look.listed:
         return False
     text = [block for block in body if not picture(block)]
@@ -250,6 +276,8 @@ def _draft(block: Block, head: Head | None, body: list[Block]) -> Draft:
         draft = Draft(_opening(block.text), [block, *body])
     else:
         draft = Draft(headline(head.title), list(body))
+        if head.look.linked and not head.look.level:
+            draft.title = _RANK.sub("", draft.title)
         if head.rest:
             rest = [Span(_LEADING.sub("", head.rest[0].text), head.rest[0].style,
                          head.rest[0].href, head.rest[0].image), *head.rest[1:]]  # fmt: skip

@@ -62,6 +62,7 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
         if judge.introduces(members) >= 0.5:
             judge.accept(members)
     judge.join_targets()
+    judge.rules()
     return Outline(blocks, heads, judge.starts)
 
 
@@ -84,7 +85,7 @@ def _no_headline(block: Block, head: Head, times: int) -> bool:
     text = block.text
     if head.rest:
         return False
-    if head.words <= 8 and (words.GREETING.match(text) or words.FAREWELL.match(text)):
+    if head.words <= 12 and (words.GREETING.match(text) or words.FAREWELL.match(text)):
         return True
     if head.words <= 6 and words.BYLINE.match(text):
         return True
@@ -130,6 +131,15 @@ class _Judge:
                     self.starts[number] = False
                 last = href
 
+    def rules(self) -> None:
+        """Where most rules stand before items, every rule does."""
+        ruled = [n for n, block in enumerate(self.blocks) if block.gap is Gap.RULE and n]
+        count = sum(self.starts[n] for n in ruled)
+        if count >= 4 and count >= 0.6 * len(ruled):
+            for number in ruled:
+                if not picture(self.blocks[number]) and not button(self.blocks[number]):
+                    self.starts[number] = True
+
     def accept(self, members: Sequence[Head]) -> None:
         for head in members:
             self.starts[head.index] = True
@@ -168,7 +178,9 @@ class _Judge:
         if head.href:
             if head.prominence < 1.3 and head.words >= 8 and _prose(head) and not head.rest:
                 return 0.4
-            return 1.0 if several or head.words > 3 or head.prominence > 1.05 else 0.2
+            if several or head.prominence > 1.05 or self.blocks[head.index].gap > Gap.BLOCK:
+                return 1.0 if several or head.words > 3 or head.prominence > 1.05 else 0.2
+            return 0.4
         best = 0.0
         for number in range(head.index, min(end, head.index + 40)):
             other = self.heads[number]
@@ -178,7 +190,7 @@ class _Judge:
             ):
                 break
             block = self.blocks[number]
-            if action(block):
+            if action(block) or (number > head.index and _closing(block)):
                 return 0.8
             if any(is_target(span.href) for span in block.spans):
                 best = max(best, 0.4)
@@ -323,7 +335,7 @@ class _Judge:
             body = self.words[head.index]
             for number in range(head.index + 1, len(self.blocks)):
                 if self.starts[number]:
-                    count += bool(self.blocks[number].marker)
+                    count += bool(self.blocks[number].marker) or body == 0
                     break
                 if self.heads[number] is not None:
                     break
@@ -337,6 +349,13 @@ def _prose(head: Head) -> bool:
     """Whether the head is a sentence or announces one: it ends in a full stop or a colon."""
     text = "".join(span.text for span in head.title).rstrip(" \"”’")
     return not head.rest and text.endswith((":", "：", ".", "。")) and not text.endswith("...")
+
+
+def _closing(block: Block) -> bool:
+    """Whether the block is a few words, all linked: "Source", "Full story"."""
+    solid = [span for span in block.spans if span.text.strip(" -–—|·.") and not span.image]
+    linked = bool(solid) and all(is_target(span.href) for span in solid)
+    return linked and count_words(block.text) <= 6 and not block.marker
 
 
 def _outermost(box: Box | None) -> Box | None:

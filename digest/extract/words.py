@@ -63,7 +63,7 @@ LEGAL = _any(
     r"office|in england)|company (?:no|number)|mailing address|our address|p\.? ?o\.? box",
     r"published by|sent by|powered by|(?:bulk|commercial) e-?mail|issn\b|"
     r"trademarks?\b|legal (?:notice|notices|disclaimer)",
-    r"advertise with us|(?:become|to) (?:a )?sponsor|sponsorship:|get listed here|mediadaten",
+    r"(?:advertise|partner) with us|(?:become|to) (?:a )?sponsor|sponsorship:|get listed here|mediadaten",
 )
 
 # Asking to pass it on, follow, like.
