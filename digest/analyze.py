@@ -1,0 +1,213 @@
+"""Items -> digests: asked in batches, cached, checked, asked again once, and never dropped.
+
+The engine is asked for all fields of an item over as much of its text as fits. Fields that the
+answer lacks, because it was cut, breaks the contract or runs in circles, are asked for again over
+half the text. What is missing even then is taken from the text itself. Every shortfall is
+recorded in the digest's provenance.
+"""
+
+import json
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from digest.cutting import shorten
+from digest.engines.extractive import ExtractiveEngine, extract
+from digest.errors import EngineUnavailable, InvalidAnswer
+from digest.grammar import answer_budget
+from digest.grounding import ground
+from digest.prompt import PROMPT_VERSION, messages, system
+from digest.protocols import Answer, Ask, Engine
+from digest.records import Digest, Item, Provenance
+from digest.schema import FIELDS, select, validate
+
+__all__ = ["PROMPT_VERSION", "TEXT_TOKENS", "Cache", "analyze"]
+
+log = logging.getLogger(__name__)
+
+TEXT_TOKENS = 2048  # of an item's text that the model reads: what it was trained on
+_TITLE = 300  # characters of a title that the model reads
+_FRAME = 24  # tokens of ChatML around the turns, with head-room
+
+
+class Cache(Protocol):
+    """Keeps digests between runs, for one engine's model, prompt version and ask."""
+
+    def get(self, item: Item) -> Digest | None:
+        """The digest kept for this content."""
+        ...
+
+    def put(self, item: Item, digest: Digest) -> None:
+        """Keep a digest."""
+        ...
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known so far about one content, and the items that have it."""
+
+    items: list[Item]
+    missing: tuple[str, ...]
+    found: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""  # why fields are missing
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cut: int = 0
+
+    @property
+    def item(self) -> Item:
+        return self.items[0]
+
+
+def analyze(
+    items: Sequence[Item],
+    engine: Engine,
+    fields: Sequence[str] = FIELDS,
+    *,
+    cache: Cache | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Item, Digest]]:
+    """Yield each item with its digest, as soon as it is there, in any order.
+
+    What `cache` holds is not asked again, equal contents are asked once, and every digest is in
+    the cache before it is yielded: a kill loses at most what is in the engine. If the engine
+    dies on the way the other items get digests without a model, which are not cached, so that
+    the next run does better. `progress` is told items done and in all. When `cancelled` says so
+    the rest is left undone.
+    """
+    asked = select(fields)
+    by_content: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        by_content[item.content_hash].append(item)
+    done = 0
+    queue = []
+    for same in by_content.values():
+        if kept := cache.get(same[0]) if cache else None:
+            for item in same:
+                done += 1
+                progress(done, len(items))
+                yield item, kept
+        else:
+            queue.append(_Work(same, asked))
+    # The long ones first: no slot is left alone with a long item at the end.
+    queue.sort(key=lambda work: len(work.item.text), reverse=True)
+    for work, lasting in _answered(queue, engine, cancelled):
+        digest = _digest(work, asked, engine)
+        for item in work.items:
+            if cache and lasting:
+                cache.put(item, digest)
+            done += 1
+            progress(done, len(items))
+            yield item, digest
+
+
+def _answered(
+    queue: Sequence[_Work], engine: Engine, cancelled: Callable[[], bool]
+) -> Iterator[tuple[_Work, bool]]:
+    """Work as it is finished, and whether the result is the last word on it."""
+    left = {id(work): work for work in queue}
+    try:
+        for portion in (1.0, 0.5):
+            again = []
+            asks = [_ask(work, engine, portion) for work in queue]
+            for answer in engine.answer(asks):
+                work = queue[answer.index]
+                _take(work, answer)
+                if not work.missing or portion < 1:
+                    del left[id(work)]
+                    yield work, True
+                else:
+                    again.append(work)
+                if cancelled():
+                    return
+            queue = again
+    except EngineUnavailable as error:
+        log.warning("%s; the other digests are taken from the text itself", error)
+        for work in left.values():
+            work.reason = str(error)
+            yield work, False
+
+
+def _ask(work: _Work, engine: Engine, portion: float) -> Ask:
+    """Ask for what is missing, over this portion of the text that a full ask may hold."""
+    title, budget = work.item.title[:_TITLE], answer_budget(work.missing)
+    frame = engine.count(f"{system(work.missing)}\n# {title}\n\n") + _FRAME
+    room = min(TEXT_TOKENS, engine.context - budget - frame)
+    if portion < 1:
+        room = min(room, engine.count(work.item.text))
+    text, cut = shorten(work.item.text, max(int(room * portion), 16), engine.count)
+    work.tokens_cut = max(work.tokens_cut, cut)
+    return Ask(messages(title, text, work.missing), work.missing, budget)
+
+
+def _take(work: _Work, answer: Answer) -> None:
+    """Move the sound fields of an answer from missing to found."""
+    work.tokens_in += answer.tokens_in
+    work.tokens_out += answer.tokens_out
+    work.reason = {
+        "stop": "the model's answer broke the contract",
+        "length": "the model's answer was cut at its token budget",
+    }.get(answer.finish, answer.error or "the engine gave no answer")
+    for name, value in _members(answer.text):
+        try:
+            sound = validate({name: value}, [name]) if name in work.missing else None
+        except InvalidAnswer as error:
+            work.reason = f"the model's answer broke the contract at {error}"
+            continue
+        if sound and not _circles(getattr(sound, name)):
+            work.found[name] = getattr(sound, name)
+        elif sound:
+            work.reason = "the model ran in circles"
+    work.missing = tuple(name for name in work.missing if name not in work.found)
+
+
+def _members(text: str) -> Iterator[tuple[str, Any]]:
+    """The finished members of a JSON object, of which the end may be cut off."""
+    decoder = json.JSONDecoder()
+    place = 1
+    while opening := re.compile(r'\s*,?\s*("(?:[^"\\]|\\.)*")\s*:\s*').match(text, place):
+        try:
+            value, place = decoder.raw_decode(text, opening.end())
+        except json.JSONDecodeError:
+            return
+        # A number at the very end may go on.
+        if place < len(text):
+            yield json.loads(opening[1]), value
+
+
+def _circles(value: str | int | list[str]) -> bool:
+    """Whether a text says the same again and again, or nothing at length."""
+    if isinstance(value, int):
+        return False
+    text = value if isinstance(value, str) else "\n".join(value)
+    words = text.casefold().split()
+    runs = [tuple(words[n : n + 4]) for n in range(len(words) - 3)]
+    return bool(re.search(r"\s{6}", text)) or (len(runs) > 12 and len(set(runs)) < len(runs) * 0.6)
+
+
+def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
+    """What was found, completed from the text and grounded in it."""
+    item, degraded = work.item, ""
+    if engine.name == ExtractiveEngine.name:
+        degraded = "taken from the text itself, without a model"
+    if work.missing:
+        whence = "taken from the text itself, because"
+        degraded = f"{', '.join(work.missing)} {whence} {work.reason}"
+        work.found.update(extract(item.title, item.text, work.missing).as_dict())
+    fields = validate({name: work.found[name] for name in asked}, asked)
+    grounded = ground(fields, item.title, item.text)
+    provenance = Provenance(
+        engine=engine.name,
+        model=engine.model,
+        prompt_version=PROMPT_VERSION,
+        tokens_in=work.tokens_in,
+        tokens_out=work.tokens_out,
+        tokens_cut=work.tokens_cut,
+        degraded=degraded,
+        dropped=grounded.dropped,
+    )
+    return Digest(grounded.fields, provenance)

@@ -1,0 +1,198 @@
+"""The degraded mode: a digest without a model, taken from the text by plain heuristics.
+
+It invents nothing and understands nothing: its sentences are the text's own, in the text's own
+language; its names are capitalised words. Every digest it makes is marked degraded.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+
+from digest.engines.lexicon import DOMAINS, LINKS, ORDINARY, ORGANISATION
+from digest.protocols import Answer, Ask
+from digest.schema import DigestFields, json_schema, validate
+
+_LOOKED_AT = 20_000  # characters of text: bounds the time for one item
+_SUMMARY, _HIGHLIGHTS, _NAMES, _DOMAINS = 3, 3, 12, 2  # entries at most, by measurement
+_IDEOGRAPHIC_STOP = re.compile(r"(?<=[。！？])")
+_TOKEN = re.compile(r"[^\W_](?:[\w’'&+./-]*\w)?\+*|[^\w\s]")
+_WORD = re.compile(r"\w{4,}")  # shorter words say little about a topic
+
+
+class ExtractiveEngine:
+    """Answers every ask from the text itself, at once."""
+
+    name = "extractive"
+    model = "extractive-1"  # to be changed with the heuristics: it is part of the cache key
+    context = 1 << 20
+
+    def count(self, text: str) -> int:
+        """Words: there is no tokenizer."""
+        return len(text.split())
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
+        """Answer each ask from its last message, whose heading is the title."""
+        for index, ask in enumerate(asks):
+            title, text = "", ask.messages[-1]["content"]
+            if text.startswith("# "):
+                title, _, text = text[2:].partition("\n")
+            yield Answer(index, extract(title, text, ask.fields).to_json(), "stop")
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def extract(title: str, text: str, fields: Sequence[str]) -> DigestFields:
+    """A digest of any text, in any language, even of none; always within the contract."""
+    title = " ".join(_plain(title))
+    sentences = _sentences(text[:_LOOKED_AT]) or [title] * bool(title) or ["There is no text."]
+    ranked = _ranked(title, sentences)
+    lead = _lead(sentences, ranked, _limit("summary"))
+    rest = [n for n in ranked if n not in lead][:_HIGHLIGHTS]
+    names = _names([title, *sentences])
+    domains = _domains(f"{title} {' '.join(sentences)}")
+    found = {
+        "title": _fit(title if len(title) >= 3 else sentences[0], _limit("title"), 3),
+        "summary": _fit(" ".join(sentences[n] for n in sorted(lead)), _limit("summary"), 10),
+        "highlights": [_fit(sentences[n], 240) for n in sorted(rest)],
+        "names": names,
+        "domains": domains,
+        "relevance_score": max((DOMAINS[domain][0] for domain in domains), default=2),
+        "key_insights": [domain.title() for domain in domains],
+        "company_names": [n for n in names if ORGANISATION & set(n.lower().split())],
+    }
+    return validate({name: found[name] for name in fields}, fields)
+
+
+def _limit(field: str) -> int:
+    return int(json_schema([field])["properties"][field]["maxLength"])
+
+
+def _fit(text: str, most: int, least: int = 1) -> str:
+    """`text` within its limits, cut between words."""
+    if len(text) > most:
+        text = text[: most - 1].rsplit(" ", 1)[0].rstrip(" ,;:–-") + "…"
+    return text.ljust(least, ".")
+
+
+def _plain(markdown: str) -> list[str]:
+    """The words of each block: no markup, no link targets, no code, no images."""
+    blocks = []
+    for token in MarkdownIt().parse(markdown):
+        if token.type == "inline":
+            kept = (
+                part.content if part.type == "text" else " "
+                for part in token.children or []
+                if part.type in {"text", "softbreak", "hardbreak"}
+            )
+            if words := " ".join("".join(kept).split()):
+                blocks.append(words)
+    return blocks
+
+
+def _sentences(markdown: str) -> list[str]:
+    """Sentences worth reading; fragments of fewer than 20 letters only if there is no other."""
+    from syntok import segmenter
+
+    found = []
+    for block in _plain(markdown):
+        for part in _IDEOGRAPHIC_STOP.split(block):
+            for paragraph in segmenter.analyze(part):
+                for tokens in paragraph:
+                    found.append("".join(t.spacing + t.value for t in tokens).strip())
+    return [s for s in found if len(s) >= 20] or [s for s in found if s]
+
+
+def _ranked(title: str, sentences: Sequence[str]) -> list[int]:
+    """Sentence numbers by salience: frequent words, words of the title, early position."""
+    words = [[w.casefold() for w in _WORD.findall(sentence)] for sentence in sentences]
+    frequency = Counter(word for sentence in words for word in set(sentence))
+    of_title = {w.casefold() for w in _WORD.findall(title)}
+
+    def salience(n: int) -> float:
+        weight = sum(math.log(frequency[w]) + (w in of_title) / 2 for w in words[n])
+        return weight / (len(words[n]) + 5) + 1 / (1 + n)
+
+    return sorted(range(len(sentences)), key=salience, reverse=True)
+
+
+def _lead(sentences: Sequence[str], ranked: Sequence[int], most: int) -> list[int]:
+    """The best few sentences that fit together into `most` characters; at least the best."""
+    chosen = [ranked[0]]
+    for n in ranked[1:]:
+        length = sum(len(sentences[i]) + 1 for i in [*chosen, n])
+        if len(chosen) < _SUMMARY and length <= most:
+            chosen.append(n)
+    return chosen
+
+
+def _names(sentences: Sequence[str]) -> list[str]:
+    """Runs of capitalised words, the frequent and the early ones first.
+
+    A word that is capitalised only because a sentence begins with it, or that occurs in lower
+    case too, is none; nor is a part of a longer name.
+    """
+    count: Counter[str] = Counter()
+    sure: set[str] = set()
+    lower: set[str] = set()
+    for sentence in sentences:
+        tokens = _TOKEN.findall(sentence)
+        words = [t for t in tokens if t[0].isalpha()]
+        lower.update(w for w in words if w[0].islower())
+        # In a headline capitals say nothing.
+        headline = len(words) > 3 and sum(not w[0].islower() for w in words) > len(words) * 0.6
+        for start, run in _runs(tokens):
+            name = re.sub(r"['’]s$", "", " ".join(run))
+            if 1 < len(name) <= 80:
+                count[name] += 1
+                inner = any(c.isupper() and not before.isspace() for before, c in pairwise(name))
+                if inner or (not headline and (start > 0 or len(run) > 1)):
+                    sure.add(name)
+    kept = [n for n in count if n in sure and n.lower() not in lower]
+    parts = {part for name in kept if " " in name for part in name.split()}
+    order = {name: n for n, name in enumerate(kept)}
+    kept.sort(key=lambda n: (-min(count[n], 4) - (order[n] < 5) - (" " in n) / 2, order[n]))
+    return [name for name in kept if " " in name or name not in parts][:_NAMES]
+
+
+def _runs(tokens: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Capitalised runs and the place of their first word in the sentence."""
+    run: list[str] = []
+    begin = 0
+    for place, token in enumerate([*tokens, ""]):
+        capital = token[:1].isupper() and token.lower() not in ORDINARY
+        links = run and token in LINKS and "".join(tokens[place + 1 : place + 2])[:1].isupper()
+        number = run and token[:1].isdigit()
+        if capital or links or number:
+            begin = begin if run else place
+            run.append(token)
+        if run and (not (capital or links or number) or token.endswith(("'s", "’s"))):
+            while run[-1] in LINKS:
+                run.pop()
+            yield begin, run
+            run = []
+
+
+def _domains(text: str) -> list[str]:
+    """The domains whose words occur most; in a long text one mention is an accident."""
+    found = {domain: len(pattern.findall(text)) for domain, pattern in _patterns().items()}
+    least = 1 + len(text) // 1000
+    ranked = sorted((d for d in found if found[d] >= least), key=lambda d: -found[d])
+    return ranked[:_DOMAINS]
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """Domain -> its words; those of up to three letters must stand alone."""
+    return {
+        domain: re.compile(
+            r"\b(?:" + "|".join(re.escape(s) + r"s?\b" * (len(s) < 4) for s in stems) + ")",
+            re.IGNORECASE,
+        )
+        for domain, (_, stems) in DOMAINS.items()
+    }
