@@ -18,7 +18,8 @@ _PASSED_ON = ("http://", "https://")
 _TRACKING = re.compile(
     r"""(?ix) ^(?:
       utm_?\w* | mc_(?:cid|eid|tc|phishing_protection_id) | mtm_\w+ | pk_\w+ | piwik_\w+
-    | matomo_\w+     | fbclid | fb_(?:action|ref|source)\w* | gclid | gclsrc | dclid | gbraid | wbraid | gad_\w+
+    | matomo_\w+
+    | fbclid | fb_(?:action|ref|source)\w* | gclid | gclsrc | dclid | gbraid | wbraid | gad_\w+
     | msclkid | yclid | ymclid | twclid | ttclid | igshid | igsh | li_fat_id | epik | scid | rdt_cid
     | _hsenc | _hsmi | __hs\w+ | hsctatracking | mkt_tok | elq\w* | oly_(?:enc|anon)_id
     | vero_(?:id|conv) | ck_subscriber_id | sh_kit | _?bhlid | _bhiiv | ml_subscriber\w* | _kx | _ke
@@ -46,9 +47,7 @@ _ABOUT = re.compile(
     r"(?:$|[/_.?-])"
 )
 _BASE64 = re.compile(r"[A-Za-z0-9_+/-]{14,}={0,2}")
-_HOST = re.compile(
-    r"(?:[^\s./@:\[\]]{1,63}\.)+[^\s./@:\[\]\d]{1}[^\s./@:\[\]]{0,62}\.?|\d+(?:\.\d+){3}"
-)
+_HOST = re.compile(r"(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{0,62}\.?|\d+(?:\.\d+){3}")
 
 
 def unwrap(href: str) -> str:
@@ -85,7 +84,8 @@ def canonical(url: str) -> str:
 
 def _clean(href: str) -> str:
     """An http, https or mailto URL as a browser would take it from an attribute, else ""."""
-    url = "".join(char for char in href if char.isprintable()).strip().replace("&amp;", "&")
+    url = re.sub(r"[\t\r\n]\s*", "", href.strip())  # a link folded over lines
+    url = "".join(char for char in url if char.isprintable()).strip().replace("&amp;", "&")
     url = url.strip("<>\"' ").replace(" ", "%20")
     if url.startswith("//"):
         url = f"https:{url}"
@@ -115,6 +115,9 @@ def _host(url: str) -> str:
 def _targets(url: str) -> Iterator[str]:
     """Links inside a link that a reader would be sent to, the most likely first."""
     parts = urlsplit(url)
+    # Proofpoint's third scheme: /v3/__URL__;BASE64!!..., where only rare characters are coded.
+    if guarded := re.search(r"/v3/__(https?:/.+?)__;", url, re.I):
+        yield from filter(None, [_clean(guarded[1])])
     if not _ABOUT.search(parts.path) and not _ABOUT.search(parts.netloc.split(":")[0]):
         yield from _in_path(parts.path)
         yield from _in_query(parts.query)
@@ -122,9 +125,6 @@ def _targets(url: str) -> Iterator[str]:
 
 
 def _in_path(path: str) -> Iterator[str]:
-    # Proofpoint's third scheme: /v3/__URL__;BASE64!!... with "*" for what the base64 part holds.
-    if guarded := re.search(r"/v3/__(https?:/.+?)__;", path, re.I):
-        yield from filter(None, [_clean(guarded[1])])
     plain = re.search(r"/(https?:/{1,2}[^/].*)", path, re.I)
     if plain and not re.search(r"%2f", plain[1][:12], re.I):
         yield from filter(None, [_clean(re.sub(r"^(https?):/+", r"\1://", plain[1], flags=re.I))])

@@ -49,7 +49,7 @@ class Headers:
         return decode_words(self.get(name))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """One node of a message; `buffer[start:end]` is its body, still transfer-encoded."""
 
