@@ -76,7 +76,7 @@ def appendix(
         "Names dropped",
         "The model wrote these names, but they do not occur in the text.",
         [
-            f"{reference(one)}: {', '.join(text(name, 80) for name in one.digest.provenance.dropped)}"
+            f"{reference(one)}: {_names(one.digest.provenance.dropped)}"
             for one in made
             if one.digest.provenance.dropped
         ],
@@ -118,6 +118,10 @@ def _summary(contents: Contents, counts: Counts) -> Iterator[str]:
         "follows AI and technology, plus half a point for each further publisher that told them "
         "(two points at most). A summary is a machine’s: follow its link before you rely on it."
     )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(text(name, 80) for name in names)
 
 
 def _document(document: Document) -> str:

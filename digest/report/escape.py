@@ -17,6 +17,7 @@ MAX_URL = 4000  # characters; trackers reach 2,000
 # Line and paragraph separators and tabs are whitespace; control, surrogate, private-use and
 # format characters go, except the two joiners that scripts and emoji are written with.
 _GONE = {"Cc", "Cs", "Co", "Cn", "Cf"}
+_SPACES = {"Zs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 # Bare addresses: many readers turn them into links even where CommonMark does not.
 _SCHEME = re.compile(r"\b(?:[a-z][a-z0-9+.-]{1,30}:/{2,}|mailto:|javascript:|data:)+", re.I)
@@ -84,23 +85,21 @@ def address(url: str) -> str:
     bounded length. Characters that could end the destination are percent-encoded.
     """
     url = url.strip()
-    if not url or len(url) > MAX_URL or any(ord(char) < 33 or ord(char) == 127 for char in url):
-        return ""
-    if any(unicodedata.category(char) in _GONE | {"Zs", "Zl", "Zp"} for char in url):
-        return ""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    if parts.scheme not in SCHEMES:
-        return ""
-    if parts.scheme == "mailto":
-        if not re.fullmatch(r"[^@\s?]+@[^@\s?]+", parts.path):
-            return ""
-    elif not parts.hostname or "@" in parts.netloc:
+    visible = not any(unicodedata.category(char) in _GONE | _SPACES for char in url)
+    if not visible or len(url) > MAX_URL or not _may_follow(url):
         return ""
     url = _URL_UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", url)
     return re.sub(r"&(#?\w+);", r"&\1%3B", url)
+
+
+def _may_follow(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "mailto":
+            return re.fullmatch(r"[^@\s?]+@[^@\s?]+", parts.path) is not None
+        return parts.scheme in SCHEMES and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
 
 
 def link(label: str, url: str) -> str:
@@ -159,9 +158,8 @@ def _inline(value: str) -> str:
     value = _SPECIAL.sub(r"\\\1", value)
     value = _UNDERSCORE.sub(r"\\_", value)
     value = _ENTITY.sub(r"\\&", value)
-    return (
-        value[:-1] + "\\!" if value.endswith("!") else value
-    )  # before a link it would be an image
+    # Before a link, an exclamation mark would make an image of it.
+    return value[:-1] + "\\!" if value.endswith("!") else value
 
 
 def _lead(value: str) -> str:
