@@ -24,7 +24,12 @@ def clean(blocks: Sequence[Block]) -> list[Block]:
     if not kept:
         return kept
     size = body_size(kept)
-    weights = [weight(block, size) for block in kept]
+    weights = [weight(block, size, edge=True) for block in kept]
+    for number, block in enumerate(kept[:-1]):
+        if block.text.endswith((":", "：")) and _asks(kept[number + 1], weights[number + 1]):
+            weights[number] = max(weights[number], 2.0)
+        if _captions(kept, number + 1, size):
+            weights[number + 1] = max(weights[number + 1], 2.0)
     start, end = _header(kept, weights), footer(weights)
     if start >= end:  # nothing but boilerplate: better everything than nothing
         start, end = 0, len(kept)
@@ -48,8 +53,26 @@ def forwarded_subject(blocks: Sequence[Block]) -> str:
     return ""
 
 
-def weight(block: Block, size: float) -> float:
-    """How much a block is boilerplate (> 0) or content (< 0)."""
+def _asks(block: Block, value: float) -> bool:
+    """Whether a block is one rung of a ladder of sums, or an image to press."""
+    pressed = any(span.image and span.href for span in block.spans)
+    return _MONEY.match(block.text) is not None or (pressed and not block.text) or value >= 3.0
+
+
+def _captions(blocks: Sequence[Block], number: int, size: float) -> bool:
+    """Whether a block is small type right under a picture."""
+    block, above = blocks[number], blocks[number - 1]
+    if not all(span.image or not span.text.strip() for span in above.spans) or not above.spans:
+        return False
+    sizes = [span.style.size for span in block.spans if span.text.strip()]
+    return bool(sizes) and max(sizes) <= 0.9 * size and count_words(block.text) <= 40
+
+
+def weight(block: Block, size: float, *, edge: bool = False) -> float:
+    """How much a block is boilerplate (> 0) or content (< 0).
+
+    Addresses count at the page's edges only: inside, they say where an event takes place.
+    """
     text = block.text
     count = count_words(text)
     solid = [span for span in block.spans if span.text.strip() and not span.image]
@@ -72,7 +95,7 @@ def weight(block: Block, size: float) -> float:
         value += 2.5
     if words.SOCIAL.match(text):
         value += 3.0
-    if count <= 25 and words.ADDRESS.search(text):
+    if edge and count <= 25 and words.ADDRESS.search(text):
         value += 0.8
     if words.FORWARDED.match(text) and count <= 40:
         value += 3.0

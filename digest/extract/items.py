@@ -35,6 +35,7 @@ INTRO_WORDS = 50
 ADVERT_WORDS = 15
 INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
 PROMO_WORDS = 80
+BANNER = 25  # words under the newsletter's own name
 ORPHAN_WORDS = 25  # text after a list this short is a remark about it
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece
 _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
@@ -154,7 +155,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         draft.marks = [b.text for b in ahead if not picture(b)]
         draft.marks += [b.text for b in blocks[number + 1 + len(body) : stop]][:1]
         draft.hrefs += [s.href for b in ahead for s in b.spans if is_target(s.href)]
-        if same(draft.title, title) and not drafts and not last:
+        if not drafts and not last and (same(draft.title, title) or _banner(plan, number, body)):
             _introduce(drafts, body, title, size)
         elif not _promotes(blocks[number], body, size):
             drafts.append(draft)
@@ -165,9 +166,20 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
 def _promotes(block: Block, body: Sequence[Block], size: float) -> bool:
     """Whether an item is talk of the newsletter about itself."""
     own = weight(block, size)
+    if _leaves(block) and sum(count_words(b.text) for b in body) <= PROMO_WORDS:
+        return True
     if own + sum(weight(b, size) for b in body) >= 0.5:
         return True
     return own >= 1.0 and sum(count_words(b.text) for b in body) <= PROMO_WORDS
+
+
+def _banner(plan: Outline, number: int, body: Sequence[Block]) -> bool:
+    """Whether the first start is the newsletter's own name: unlike and above all others."""
+    head = plan.heads[number]
+    if head is None or head.rest or head.href or sum(count_words(b.text) for b in body) > BANNER:
+        return False
+    others = [h for n, h in enumerate(plan.heads) if h and plan.starts[n] and n != number]
+    return all(h.look != head.look and h.prominence < head.prominence for h in others)
 
 
 def _leads(blocks: Sequence[Block], number: int) -> bool:
@@ -185,7 +197,7 @@ def _compact(plan: Outline, numbers: Sequence[int]) -> set[Look]:
     for number, end in zip(numbers, [*numbers[1:], len(plan.blocks)], strict=True):
         if head := plan.heads[number]:
             extra[head.look].append(end - number - 1)
-    return {k for k, v in extra.items() if len(v) >= 3 and sorted(v)[len(v) // 2] == 0 and k.run_in}
+    return {look for look, v in extra.items() if len(v) >= 3 and sorted(v)[len(v) // 2] == 0}
 
 
 def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float) -> list[Block]:

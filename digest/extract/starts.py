@@ -76,9 +76,19 @@ def _without_actions(blocks: Sequence[Block], heads: list[Head | None]) -> list[
     for block in blocks:
         texts[block.text.casefold()] += 1
     return [
-        None if head is not None and _no_headline(block, head, texts[block.text.casefold()]) else head
+        None
+        if head is not None
+        and (_no_headline(block, head, texts[block.text.casefold()]) or _signs(blocks, head))
+        else head
         for block, head in zip(blocks, heads, strict=True)
     ]
+
+
+def _signs(blocks: Sequence[Block], head: Head) -> bool:
+    """Whether the head is a name under a farewell."""
+    above = [blocks[n].text for n in range(max(head.index - 2, 0), head.index)]
+    short = head.words <= LABEL_WORDS and not head.rest
+    return short and any(words.FAREWELL.match(t) and count_words(t) <= 25 for t in above)
 
 
 def _no_headline(block: Block, head: Head, times: int) -> bool:
@@ -312,7 +322,8 @@ class _Judge:
     def interrupts(self, first: int) -> float:
         """1 if the list belongs to the running text of the item it stands in, 0 if it stands alone."""
         body = 0
-        for number in range(first - 1, -1, -1):
+        announced = first > 0 and _announces(self.blocks[first - 1])
+        for number in range(first - 1 - announced, -1, -1):
             head = self.heads[number]
             body += self.words[number]
             if self.starts[number]:
@@ -349,6 +360,11 @@ def _prose(head: Head) -> bool:
     """Whether the head is a sentence or announces one: it ends in a full stop or a colon."""
     text = "".join(span.text for span in head.title).rstrip(" \"”’")
     return not head.rest and text.endswith((":", "：", ".", "。")) and not text.endswith("...")
+
+
+def _announces(block: Block) -> bool:
+    """Whether the block is a short line that ends in a colon, as a list's heading does."""
+    return block.text.endswith((":", "：")) and count_words(block.text) <= 6
 
 
 def _closing(block: Block) -> bool:

@@ -61,7 +61,7 @@ LEGAL = _any(
     r"política de privacidade|隐私政策|プライバシーポリシー",
     r"paid for by|not tax[- ]deductible|(?:not|are) (?:\w+ ){0,3}deductible|registered (?:charity|"
     r"office|in england)|company (?:no|number)|mailing address|our address|p\.? ?o\.? box",
-    r"published by|sent by|powered by|(?:bulk|commercial) e-?mail|issn\b|"
+    r"^\W*(?:published|sent|powered) by|disclaimer|haftungsausschluss|免责声明|(?:bulk|commercial) e-?mail|issn\b|"
     r"trademarks?\b|legal (?:notice|notices|disclaimer)",
     r"(?:advertise|partner) with us|(?:become|to) (?:a )?sponsor|sponsorship:|get listed here|mediadaten",
 )
@@ -76,7 +76,7 @@ SHARE = _any(
     r"like us on|(?:read|open)[^.]{0,40} in the app|listen to posts|get app\b",
     r"weiterempf|weiterleiten|teilen sie|folgen sie|folge uns|jetzt teilen|partage[rz]|suivez[- ]nous|"
     r"comparte|síguenos|sigue a|compartilh|siga-nos|分享(?:给|到)|关注我们|シェア|フォロー",
-    r"know someone who|enjoy(?:ing|ed)? (?:the|this)[^.]{0,25}(?:read|newsletter|issue|post)\W|"
+    r"\breferrals?\b|copy (?:and|&) paste|know someone who|enjoy(?:ing|ed)? (?:the|this)[^.]{0,25}(?:read|newsletter|issue|post)\W|"
     r"support (?:\w+ )?(?:us|our work|our sponsors|this newsletter)\b",
     r"(?:what|how)(?: did|(?:'|’)d) you (?:think|like)|how (?:are|did) we do|rate (?:this|today)|"
     r"got feedback|your feedback|we(?:'|’)d love (?:your feedback|to hear)|hit reply",
