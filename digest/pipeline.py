@@ -66,7 +66,9 @@ def fetch(
                 mark = raw_mark(raw)
                 if ledger.seen(mark):
                     known += 1
-                elif (document := read(raw)) and isinstance(document, Skip):
+                    continue
+                document = read(raw)
+                if isinstance(document, Skip):
                     ledger.add_skip(mark, document)
                     skipped += 1
                 elif begin and document.published and document.published < begin:
@@ -188,7 +190,7 @@ def make_report(
     """Write the report into the ledger together with its outbox rows, all or nothing."""
     now = now or datetime.now(UTC)
     skips = ledger.unreported_skips(sources)
-    dates = [document.published or now for document in documents] or [now]
+    dates = [document.published for document in documents if document.published] or [now]
     period = (min(dates), max(dates))
     built = report.build(
         analyzed,
