@@ -67,6 +67,8 @@ def average(folders: Sequence[Path]) -> Adapter:
     A and B are averaged apart. Checkpoints of one run lie close together, where that is near the
     mean of the products; for adapters of different runs it would be meaningless.
     """
+    import numpy as np
+
     if not folders:
         raise ConfigError("no adapters to average")
     parts = [Adapter.load(folder) for folder in folders]
@@ -74,10 +76,10 @@ def average(folders: Sequence[Path]) -> Adapter:
     if any(part.tensors.keys() != first.tensors.keys() for part in parts):
         raise ConfigError("the adapters to average have different tensors")
     tensors = {
-        name: sum(part.tensors[name] for part in parts) / len(parts)  # type: ignore[misc]
+        name: np.mean([part.tensors[name] for part in parts], axis=0, dtype="float32")
         for name in first.tensors
     }
-    return Adapter({k: v.astype("float32") for k, v in tensors.items()}, first.config)
+    return Adapter(tensors, first.config)
 
 
 def permute(weight: "Array", heads: int) -> "Array":

@@ -44,7 +44,7 @@ def _convert(source: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
-    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
     # transformers marks the now dequantised model as quantised and would refuse to save it.
     model.hf_quantizer = None
     del model.config.quantization_config
@@ -65,13 +65,16 @@ def quietly() -> Iterator[None]:
     """No progress bars and advice from transformers: they are not this program's messages."""
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
+    told: Any = logging  # it is not typed
+    level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
+    told.set_verbosity_error()
+    told.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        told.set_verbosity(level)
+        if bars:
+            told.enable_progress_bar()
 
 
 def _pretokenizer(source: Path) -> str:

@@ -63,7 +63,7 @@ class Data(Section):
         Ask(fields="relevance_score,key_insights,company_names", weight=1),
         Ask(fields="random", weight=1),
     )
-    # A short text is cheap: it is asked a second time, for a subset drawn from `asks` without `all`.
+    # A short text is cheap: it is asked again, for a subset drawn from the `asks` but `all`.
     twice_below_tokens: int = 256
 
 

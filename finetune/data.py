@@ -20,9 +20,11 @@ from typing import Any, Protocol
 from annotated_types import MaxLen
 from pydantic import ValidationError
 
+from digest.cutting import shorten
 from digest.errors import ConfigError
+from digest.grounding import ground
 from digest.prompt import STOP, chatml, messages
-from digest.schema import LIST_FIELDS, DigestFields, Row
+from digest.schema import LIST_FIELDS, DigestFields, Row, select
 from finetune.config import Data, Split
 
 
@@ -126,8 +128,9 @@ def components(rows: Sequence[Row]) -> list[list[Row]]:
     parent: dict[str, str] = {}
 
     def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            key = parent[key] = parent[parent[key]]
+        while (above := parent.setdefault(key, key)) != key:
+            parent[key] = parent[above]
+            key = above
         return key
 
     for row in rows:
@@ -187,16 +190,11 @@ class Example:
 def encode(row: Row, fields: Sequence[str], cap: int, tokenizer: Tokenizer) -> Example:
     """Build the example of a row for the asked fields, its text cut to `cap` tokens.
 
-    What the cut takes away cannot be learnt from: names that no longer occur are left out.
+    What a cut takes away cannot be learnt from: names that no longer occur are left out.
     """
-    text, lost = cut(row.text, cap, tokenizer)
-    labels = {name: value for name, value in row.digest.as_dict().items() if name in fields}
-    if lost:
-        seen = f"{row.title}\n{text}".casefold()
-        for name in ("names", "company_names"):
-            if name in labels:
-                labels[name] = [entry for entry in labels[name] if entry.casefold() in seen]
-    target = DigestFields.model_validate(labels)
+    text, lost = shorten(row.text, cap, lambda part: len(tokenizer.plain(part)))
+    labels = ground(row.digest, row.title, text).fields if lost else row.digest
+    target = DigestFields(**{name: getattr(labels, name) for name in select(fields)})
     return Example(
         id=row.id,
         fields=target.asked(),
@@ -204,27 +202,6 @@ def encode(row: Row, fields: Sequence[str], cap: int, tokenizer: Tokenizer) -> E
         answer=(*tokenizer.plain(target.to_json()), *tokenizer.prompt(STOP)),
         cut=lost,
     )
-
-
-def cut(text: str, cap: int, tokenizer: Tokenizer) -> tuple[str, int]:
-    """Shorten text to at most `cap` tokens: two thirds from its head, one third from its tail,
-    both ending at a paragraph or line where one is near. Returns the text and the tokens lost.
-    """
-    ids = tokenizer.plain(text)
-    if len(ids) <= cap:
-        return text, 0
-    room = max(3, cap - len(tokenizer.plain(_GAP)))
-    head = tokenizer.decode(ids[: room - room // 3]).rstrip("\ufffd")
-    tail = tokenizer.decode(ids[len(ids) - room // 3 :]).lstrip("\ufffd")
-    if 2 * (edge := head.rfind("\n")) > len(head):
-        head = head[:edge]
-    if 0 < 2 * (edge := tail.find("\n") + 1) < len(tail):
-        tail = tail[edge:]
-    kept = head.rstrip() + _GAP + tail.lstrip()
-    return kept, len(ids) - len(tokenizer.plain(kept))
-
-
-_GAP = "\n\n[...]\n\n"
 
 
 def epoch(rows: Sequence[Row], how: Data, tokenizer: Tokenizer, seed: int) -> list[Example]:
@@ -265,7 +242,9 @@ def _draw(ask: str, row: Row, rng: random.Random) -> tuple[str, ...]:
 # --- batches ------------------------------------------------------------------------------------
 
 
-def steps(examples: Sequence[Example], batch: int, micro_tokens: int) -> Iterator[list[list[Example]]]:
+def steps(
+    examples: Sequence[Example], batch: int, micro_tokens: int
+) -> Iterator[list[list[Example]]]:
     """Optimiser steps of `batch` examples, each a list of micro-batches of like length.
 
     A micro-batch holds at most `micro_tokens` tokens with padding, and padding stays below an
@@ -283,5 +262,3 @@ def steps(examples: Sequence[Example], batch: int, micro_tokens: int) -> Iterato
                 edges.append(index)
                 real = len(example)
         yield [group[a:b] for a, b in pairwise([*edges, len(group)])]
-
-

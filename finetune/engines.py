@@ -1,8 +1,8 @@
 """Engines to examine, by SPEC, and the one that only training has: PEFT's own generation.
 
-    embedded | ollama | extractive    as `digest run` uses them
-    gguf:BASE[+ADAPTER]               the embedded engine on given files
-    peft:ADAPTER_DIR or peft:         the trained adapter (or the bare base) in transformers
+embedded | ollama | extractive    as `digest run` uses them
+gguf:BASE[+ADAPTER]               the embedded engine on given files
+peft:ADAPTER_DIR or peft:         the trained adapter (or the bare base) in transformers
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,9 +1,9 @@
 """Ship a trained adapter: the folder `modelfiles/digest` and the proof that it is right.
 
-    adapter.gguf        the LoRA for llama.cpp, Ollama and `digest model build`
-    Modelfile           template, system message, stop token, context
-    reference.jsonl     questions with the model's answers: what verification asks again
-    README.md           the model card
+adapter.gguf        the LoRA for llama.cpp, Ollama and `digest model build`
+Modelfile           template, system message, stop token, context
+reference.jsonl     questions with the model's answers: what verification asks again
+README.md           the model card
 """
 
 import json
@@ -19,9 +19,9 @@ from digest.protocols import Engine
 from digest.schema import FIELDS, DigestFields, Row
 from finetune import modelfile
 from finetune.adapters import Adapter, write_gguf
-from finetune.data import Tokenizer
 from finetune.engines import open_engine
-from finetune.evaluate import Prediction, agreement, predict
+from finetune.evaluate import agreement, predict
+from finetune.predictions import Prediction
 
 LIMIT = 20 * 1024 * 1024  # bytes: the adapter lives in git
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
@@ -60,7 +60,7 @@ def ship(adapter: Adapter, base: Base, out: Path, name: str) -> Path:
 
 
 def questions(path: Path = QUESTIONS) -> list[Row]:
-    """The reference questions: stories of our own. `digest` names the asked fields only."""
+    """The reference questions: stories of our own, without labels."""
     return [
         Row(id=str(number), group=str(number), title=q["title"], text=q["text"],
             digest=DigestFields())
@@ -68,10 +68,10 @@ def questions(path: Path = QUESTIONS) -> list[Row]:
     ]  # fmt: skip
 
 
-def references(engine: Engine, tokenizer: Tokenizer, out: Path) -> list[Prediction]:
+def references(engine: Engine, out: Path) -> list[Prediction]:
     """Ask the reference questions and write reference.jsonl into `out`."""
     rows = questions()
-    answers = predict(rows, engine, tokenizer)
+    answers = predict(rows, engine)
     lines = [
         json.dumps(
             {"title": row.title, "text": row.text, "fields": FIELDS,
@@ -85,19 +85,19 @@ def references(engine: Engine, tokenizer: Tokenizer, out: Path) -> list[Predicti
 
 
 def verify(
-    trained: Path, gguf: Path, base: Base, rows: Sequence[Row], tokenizer: Tokenizer, told: Told
+    trained: Path, gguf: Path, base: Base, rows: Sequence[Row], told: Told
 ) -> dict[str, dict[str, Any]]:
     """Ask the rows of the trained adapter in transformers and of every exported form in
     llama.cpp; return how often each form's greedy answer agrees with the trained one's.
     """
-    truth = _answers(f"peft:{trained}", base, rows, tokenizer)
+    truth = _answers(f"peft:{trained}", base, rows)
     told(f"peft: {sum(p.valid for p in truth)} of {len(truth)} valid without a grammar")
-    found = {"base + adapter": _answers(f"gguf:{base.gguf}+{gguf}", base, rows, tokenizer)}
+    found = {"base + adapter": _answers(f"gguf:{base.gguf}+{gguf}", base, rows)}
     with tempfile.TemporaryDirectory(prefix="digest-") as folder:
         for kind in ("F32", "F16", "Q8_0"):
             merged = Path(folder) / f"{kind}.gguf"
             merge(base.gguf, gguf, merged, kind)
-            found[f"merged {kind}"] = _answers(f"gguf:{merged}", base, rows, tokenizer)
+            found[f"merged {kind}"] = _answers(f"gguf:{merged}", base, rows)
             merged.unlink()
     table = {name: agreement(truth, answers) for name, answers in found.items()}
     for name, row in table.items():
@@ -105,11 +105,9 @@ def verify(
     return table
 
 
-def _answers(
-    spec: str, base: Base, rows: Sequence[Row], tokenizer: Tokenizer
-) -> list[Prediction]:
+def _answers(spec: str, base: Base, rows: Sequence[Row]) -> list[Prediction]:
     engine = open_engine(spec, base.folder)
     try:
-        return predict(rows, engine, tokenizer)
+        return predict(rows, engine)
     finally:
         engine.close()

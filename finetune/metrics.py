@@ -12,6 +12,7 @@
     relevance_mae_constant     the same of the best constant for these rows: the score to beat
     rouge_l_title/_summary     ROUGE-L F1 over lower-case words, no stemming
     grounding                  share of names and company names that occur in title + text
+    dropped                    share of the model's names that were removed because they do not
     distinct_titles            share of titles that occur once
 
 NAME_low and NAME_high bound the 95 % bootstrap interval over rows. Entries are compared after
@@ -21,12 +22,14 @@ Unicode and case folding.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from digest.schema import LIST_FIELDS, DigestFields, Row
+from digest.grounding import GROUNDED, ground
+from digest.schema import LIST_FIELDS, Row
+from finetune.predictions import Prediction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,17 +56,19 @@ class Ratio:
 
 
 def measure(
-    rows: Sequence[Row], predictions: Mapping[str, DigestFields | None], fields: Sequence[str]
+    rows: Sequence[Row], predictions: Sequence[Prediction], fields: Sequence[str]
 ) -> dict[str, Ratio]:
-    """Compare predictions (by row id; None is invalid or missing) with the rows' labels."""
+    """Compare predictions with the rows' labels; a missing one counts as invalid."""
     found: dict[str, Ratio] = {}
 
     def add(name: str, over: float, under: float = 1.0) -> None:
         found.setdefault(name, Ratio()).add(over, under)
 
     constant = _constant(rows)
+    given = {prediction.id: prediction for prediction in predictions}
     for row in rows:
-        digest = predictions.get(row.id)
+        prediction = given.get(row.id, Prediction(row.id, None))
+        digest = prediction.digest
         add("valid", float(digest is not None))
         overall = []
         for name in fields:
@@ -82,9 +87,12 @@ def measure(
                 add(f"rouge_l_{name}", rouge_l(truth, guess or ""))
         if overall:
             add("f1_overall", sum(overall) / len(overall))
-        entries = [e for n in ("names", "company_names") for e in getattr(digest, n, None) or []]
-        text = fold(f"{row.title}\n{row.text}")
-        add("grounding", sum(fold(entry) in text for entry in entries), len(entries))
+        if digest:
+            ungrounded = set(ground(digest, row.title, row.text).dropped)
+            entries = {e for n in GROUNDED for e in getattr(digest, n) or []}
+            add("grounding", len(entries - ungrounded), len(entries))
+            lost = len(prediction.dropped)
+            add("dropped", lost, lost + len(entries))
     return found
 
 
@@ -136,7 +144,7 @@ def _words(text: str) -> list[str]:
 
 def table(
     rows: Sequence[Row],
-    predictions: Mapping[str, DigestFields | None],
+    predictions: Sequence[Prediction],
     fields: Sequence[str],
     seed: int = 0,
 ) -> dict[str, float]:
@@ -148,7 +156,7 @@ def table(
             low, high = interval(ratio, seed)
             flat |= {name: value, f"{name}_low": low, f"{name}_high": high}
     if "title" in fields:
-        titles = Counter(fold(p.title or "") for p in predictions.values() if p)
+        titles = Counter(fold(p.digest.title or "") for p in predictions if p.digest)
         flat["distinct_titles"] = sum(c == 1 for c in titles.values()) / max(1, titles.total())
     return flat
 

@@ -144,7 +144,7 @@ def _log(stack: ExitStack, path: Path, start: int) -> Log:
         kept = [line for line in lines if json.loads(line).get("step", 0) <= start]
     path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
     file = stack.enter_context(path.open("a", encoding="utf-8", buffering=1))
-    return lambda entry: print(json.dumps(entry), file=file)  # noqa: T201
+    return lambda entry: print(json.dumps(entry), file=file)
 
 
 class Learner:
@@ -154,7 +154,7 @@ class Learner:
         import torch
         from peft import LoraConfig, get_peft_model
 
-        from finetune.base import model, pad_id
+        from finetune.base import model, pad_id, quietly
 
         self.config = config
         self.pad = pad_id(base)
@@ -165,11 +165,13 @@ class Learner:
             target_modules=list(config.lora.targets),
             task_type="CAUSAL_LM",
         )
-        loaded = model(base, config.train.dtype)
-        loaded.config._name_or_path = base.name  # no machine's path in adapter_config.json
-        self.peft = get_peft_model(loaded, lora, autocast_adapter_dtype=False)
+        with quietly():
+            loaded = model(base, config.train.dtype)
+            self.peft = get_peft_model(loaded, lora, autocast_adapter_dtype=False)
+        # A name that means something on other machines too.
+        self.peft.peft_config["default"].base_model_name_or_path = base.name
         self.peft.train()
-        self.inner = self.peft.get_base_model()
+        self.inner: Any = self.peft.get_base_model()
         named = [(n, p) for n, p in self.peft.named_parameters() if p.requires_grad]
         self.names = [name for name, _ in named]
         self.shadows = [p for _, p in named]
@@ -188,7 +190,7 @@ class Learner:
         total = 0.0
         for micro in micros:
             loss = self._sum(micro) / answers
-            loss.backward()
+            torch.autograd.backward(loss)
             total += loss.item()
             for master, shadow in zip(self.masters, self.shadows, strict=True):
                 if shadow.grad is not None and master.grad is not None:
@@ -287,7 +289,7 @@ def _micros(examples: Sequence[data.Example], how: Train) -> Iterator[Sequence[d
 
 
 def collate(micro: Sequence[data.Example], pad: int) -> tuple["torch.Tensor", ...]:
-    """ids and mask [batch, width]; rows, columns and targets [answer tokens]: the hidden state at
+    """Ids and mask [batch, width]; rows, columns and targets [answer tokens]: the hidden state at
     (row, column) predicts the target.
     """
     import torch
@@ -295,7 +297,9 @@ def collate(micro: Sequence[data.Example], pad: int) -> tuple["torch.Tensor", ..
     width = max(map(len, micro))
     ids = torch.full((len(micro), width), pad)
     mask = torch.zeros((len(micro), width), dtype=torch.long)
-    rows, columns, targets = [], [], []
+    rows: list[int] = []
+    columns: list[int] = []
+    targets: list[int] = []
     for row, example in enumerate(micro):
         ids[row, : len(example)] = torch.tensor(example.prompt + example.answer)
         mask[row, : len(example)] = 1
