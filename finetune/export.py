@@ -23,6 +23,7 @@ from finetune.engines import open_engine
 from finetune.evaluate import agreement, predict
 from finetune.predictions import Prediction
 
+FORMS = ("F32", "F16", "Q8_0")
 LIMIT = 20 * 1024 * 1024  # bytes: the adapter lives in git
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 
@@ -85,23 +86,24 @@ def references(engine: Engine, out: Path) -> list[Prediction]:
 
 
 def verify(
-    trained: Path, gguf: Path, base: Base, rows: Sequence[Row], told: Told
+    adapter: Adapter, gguf: Path, base: Base, rows: Sequence[Row], told: Told
 ) -> dict[str, dict[str, Any]]:
     """Ask the rows of the trained adapter in transformers and of every exported form in
     llama.cpp; return how often each form's greedy answer agrees with the trained one's.
     """
-    truth = _answers(f"peft:{trained}", base, rows)
-    told(f"peft: {sum(p.valid for p in truth)} of {len(truth)} valid without a grammar")
-    found = {"base + adapter": _answers(f"gguf:{base.gguf}+{gguf}", base, rows)}
     with tempfile.TemporaryDirectory(prefix="digest-") as folder:
-        for kind in ("F32", "F16", "Q8_0"):
-            merged = Path(folder) / f"{kind}.gguf"
-            merge(base.gguf, gguf, merged, kind)
-            found[f"merged {kind}"] = _answers(f"gguf:{merged}", base, rows)
-            merged.unlink()
-    table = {name: agreement(truth, answers) for name, answers in found.items()}
-    for name, row in table.items():
-        told(f"{name}: {row}")
+        trained = adapter.save(Path(folder) / "peft")
+        truth = _answers(f"peft:{trained}", base, rows)
+        told(f"peft: {sum(p.valid for p in truth)} of {len(truth)} valid without a grammar")
+        table = {}
+        for name, kind in (("base + adapter", ""), *((f"merged {k}", k) for k in FORMS)):
+            spec = f"gguf:{base.gguf}+{gguf}"
+            if kind:
+                merged = Path(folder) / f"{kind}.gguf"
+                merge(base.gguf, gguf, merged, kind)
+                spec = f"gguf:{merged}"
+            table[name] = agreement(truth, _answers(spec, base, rows))
+            told(f"{name}: {table[name]}")
     return table
 
 

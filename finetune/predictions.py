@@ -54,7 +54,7 @@ def _parsed(path: Path, lines: Sequence[str]) -> Iterator[Prediction]:
             key, value = str(record["id"]), record["digest"]
             try:
                 digest = validate(value, tuple(value)) if value else None
-            except InvalidAnswer:
+            except (InvalidAnswer, ConfigError):  # not our fields, or not their values
                 digest = None
             yield Prediction(
                 key,

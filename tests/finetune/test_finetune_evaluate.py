@@ -1,0 +1,163 @@
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.errors import ConfigError
+from digest.protocols import Answer, Ask
+from digest.schema import FIELDS, DigestFields, Row
+from finetune import evaluate, metrics, predictions
+from finetune.predictions import Prediction
+
+from .conftest import row
+
+
+def perfect(rows: Sequence[Row]) -> list[Prediction]:
+    return [Prediction(r.id, r.digest) for r in rows]
+
+
+def test_the_truth_scores_perfectly(rows: list[Row]) -> None:
+    table = evaluate.examine(rows, perfect(rows))
+    for name in ("valid", "f1_overall", "f1_names_micro", "rouge_l_summary", "grounding"):
+        assert table[name] == table[f"{name}_low"] == table[f"{name}_high"] == 1
+    assert table["relevance_mae"] == 0
+    assert table["distinct_titles"] == 0  # the rows all have one title: a collapse shows
+
+
+def test_hand_computed_values() -> None:
+    def one(number: int, tags: list[str], companies: list[str], score: int) -> Row:
+        label = {"relevance_score": score, "key_insights": tags, "company_names": companies}
+        return row(number, text="Acme and Bolt", digest=label)
+
+    rows = [
+        one(1, ["AI Tool", "Guide"], [], 9),
+        one(2, ["AI Tool"], ["Acme"], 5),
+        one(3, [], ["Bolt"], 1),
+    ]
+    guess = DigestFields(relevance_score=7, key_insights=["ai tool"], company_names=[])
+    other = DigestFields(relevance_score=5, key_insights=["Chips"], company_names=["Acme", "Bolt"])
+    answers = [
+        Prediction("r1", guess),
+        Prediction("r2", other, dropped=("Zeta",)),
+        Prediction("r3", None),
+    ]
+    fields = ("relevance_score", "key_insights", "company_names")
+    table = evaluate.examine(rows, answers, fields)
+    assert table["valid"] == pytest.approx(2 / 3)
+    assert table["f1_key_insights"] == pytest.approx((2 / 3 + 0 + 0) / 3)  # invalid counts 0
+    assert table["f1_company_names"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert table["both_empty_company_names"] == pytest.approx(1 / 3)
+    assert table["f1_company_names_filled"] == pytest.approx((2 / 3 + 0) / 2)
+    assert table["f1_key_insights_micro"] == pytest.approx(2 / (3 + 2))
+    assert table["f1_overall"] == pytest.approx((5 / 6 + 1 / 3 + 0) / 3)
+    assert table["relevance_mae"] == pytest.approx((2 + 0 + 1) / 3)
+    assert table["relevance_mae_constant"] == pytest.approx((4 + 0 + 4) / 3)  # the median is 5
+    assert table["dropped"] == pytest.approx(1 / 3)
+    assert "distinct_titles" not in table and "rouge_l_title" not in table
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "score"),
+    [
+        ("police killed the gunman", "police kill the gunman", 0.75),
+        ("police killed the gunman", "the gunman kill police", 0.5),
+        ("a b c", "a b c", 1.0),
+        ("a b c", "", 0.0),
+    ],
+)
+def test_rouge_l_of_the_paper(reference: str, candidate: str, score: float) -> None:
+    assert metrics.rouge_l(reference, candidate) == pytest.approx(score)
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
+def test_rouge_l_is_symmetric_and_bounded(a: list[str], b: list[str]) -> None:
+    left, right = " ".join(a), " ".join(b)
+    assert metrics.rouge_l(left, right) == pytest.approx(metrics.rouge_l(right, left))
+    assert 0 <= metrics.rouge_l(left, right) <= 1
+    assert metrics.rouge_l(left, left) == (1 if a else 0)
+
+
+def test_intervals_hold_the_value_and_differences_are_paired() -> None:
+    import random
+
+    rng = random.Random(0)
+    low, high = metrics.Ratio(), metrics.Ratio()
+    for _ in range(80):
+        hard = rng.random()
+        low.add(hard)
+        high.add(hard + 0.1)
+    bottom, top = metrics.interval(low)
+    assert bottom < (low.value() or 0) < top
+    gap, bottom, top = metrics.difference(high, low)
+    assert (gap, bottom, top) == pytest.approx((0.1, 0.1, 0.1))  # the rows' hardness cancels
+
+
+def test_headline_is_refused_below_thirty(rows: list[Row]) -> None:
+    few = evaluate.headline(evaluate.examine(rows, perfect(rows)))
+    assert "too few" in few and "f1" not in few
+    many = [row(n) for n in range(30)]
+    assert "f1_overall" in evaluate.headline(evaluate.examine(many, perfect(many)))
+
+
+class Scripted:
+    """An engine that answers out of order, once well, once cut, once ungrounded."""
+
+    name = model = "scripted"
+    context = 4096
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
+        good = '{"names":["Acme"]}'
+        yield Answer(2, '{"names":["Acme","Nobody"]}', "stop", 9, 5)
+        yield Answer(1, good[:9], "length", 9, 5)
+        yield Answer(0, good, "stop", 9, 5)
+
+    def close(self) -> None:
+        pass
+
+
+def test_predict_grounds_and_keeps_what_is_invalid(rows: list[Row], tmp_path: Path) -> None:
+    long = row(2, text="Acme " * 3000)
+    given = [rows[0], rows[1], long]
+    told: list[int] = []
+    found = evaluate.predict(given, Scripted(), ("names",), lambda done, _: told.append(done))
+    assert [p.id for p in found] == ["r0", "r1", "r2"] and told == [1, 2, 3]
+    assert [p.valid for p in found] == [True, False, True]
+    assert found[1].answer == '{"names":'
+    assert found[2].digest == DigestFields(names=["Acme"]) and found[2].dropped == ("Nobody",)
+    assert found[2].tokens_cut > 900
+    evaluate.write(tmp_path, found, evaluate.examine(given, found, ("names",)))
+    assert predictions.read(tmp_path / "predictions.jsonl") == found
+    first = json.loads((tmp_path / "predictions.jsonl").read_text().splitlines()[0])
+    expected = {"id", "digest", "valid", "finish_reason", "tokens_in", "tokens_out", "tokens_cut"}
+    assert expected <= set(first)
+
+
+def test_foreign_predictions(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"id": "a", "digest": {"names": ["X"]}}\n{"id": "b", "digest": {"no": 1}}\n')
+    assert [p.valid for p in predictions.read(path)] == [True, False]
+    path.write_text('{"id": "a"}\n')
+    with pytest.raises(ConfigError, match="line 1"):
+        predictions.read(path)
+
+
+def test_agreement_counts_fields() -> None:
+    a = [Prediction("1", DigestFields(names=["X"], relevance_score=3)), Prediction("2", None)]
+    b = [Prediction("1", DigestFields(names=["X"], relevance_score=4)), Prediction("2", None)]
+    assert evaluate.agreement(a, b) == {
+        "answers": 2, "same_answers": 0, "fields": 2, "same_fields": 1,
+    }  # fmt: skip
+    assert evaluate.agreement(a[:1], a[:1])["same_answers"] == 1
+
+
+def test_table_has_a_column_a_model(rows: list[Row]) -> None:
+    table = evaluate.examine(rows, perfect(rows), FIELDS)
+    text = evaluate.markdown({"ours": table, "theirs": table})
+    assert text.splitlines()[0] == "| metric | ours | theirs |"
+    assert "_low" not in text and "| f1_names | 1.000 [1.000, 1.000] |" in text
