@@ -19,7 +19,8 @@ def writer_lock(path: Path, wait: float = 0.0) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     holder = path.with_name(path.name + ".holder")
-    lock = FileLock(path.with_name(path.name + ".lock"))
+    # Not thread-local: a server takes the lock in one thread and gives it back in another.
+    lock = FileLock(path.with_name(path.name + ".lock"), thread_local=False)
     try:
         lock.acquire(timeout=wait)
     except Timeout:

@@ -186,8 +186,12 @@ def make_report(
     failures: Sequence[Failure] = (),
     engine_note: str = "",
     now: datetime | None = None,
+    settles: bool = True,
 ) -> Written:
-    """Write the report into the ledger together with its outbox rows, all or nothing."""
+    """Write the report into the ledger together with its outbox rows, all or nothing.
+
+    What a report tells of is not new to the next run, unless the report `settles` nothing.
+    """
     now = now or datetime.now(UTC)
     skips = ledger.unreported_skips(sources)
     dates = [document.published for document in documents if document.published] or [now]
@@ -205,8 +209,8 @@ def make_report(
     ledger.add_report(
         StoredReport(built.id, built.title, built.markdown, built.html, utc(now)),
         period,
-        documents,
-        [mark for mark, _ in skips],
+        documents if settles else (),
+        [mark for mark, _ in skips] if settles else (),
         sinks,
     )
     degraded = sum(bool(one.digest.provenance.degraded) for one in analyzed)
