@@ -15,7 +15,6 @@ from typing import Any
 
 from digest.engines.merge import merge
 from digest.errors import DigestError
-from digest.protocols import Engine
 from digest.schema import FIELDS, DigestFields, Row
 from finetune import modelfile
 from finetune.adapters import Adapter, write_gguf
@@ -23,7 +22,7 @@ from finetune.engines import open_engine
 from finetune.evaluate import agreement, predict
 from finetune.predictions import Prediction
 
-FORMS = ("F32", "F16", "Q8_0")
+FORMS = ("F32", "F16", "Q8_0")  # the last is the one that `digest model build` makes
 LIMIT = 20 * 1024 * 1024  # bytes: the adapter lives in git
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 
@@ -69,27 +68,13 @@ def questions(path: Path = QUESTIONS) -> list[Row]:
     ]  # fmt: skip
 
 
-def references(engine: Engine, out: Path) -> list[Prediction]:
-    """Ask the reference questions and write reference.jsonl into `out`."""
-    rows = questions()
-    answers = predict(rows, engine)
-    lines = [
-        json.dumps(
-            {"title": row.title, "text": row.text, "fields": FIELDS,
-             "answer": answer.digest.as_dict() if answer.digest else None},
-            ensure_ascii=False,
-        )
-        for row, answer in zip(rows, answers, strict=True)
-    ]  # fmt: skip
-    (out / "reference.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-    return answers
-
-
 def verify(
-    adapter: Adapter, gguf: Path, base: Base, rows: Sequence[Row], told: Told
+    adapter: Adapter, gguf: Path, base: Base, rows: Sequence[Row], out: Path, told: Told
 ) -> dict[str, dict[str, Any]]:
     """Ask the rows of the trained adapter in transformers and of every exported form in
     llama.cpp; return how often each form's greedy answer agrees with the trained one's.
+
+    The answers of the last form, the one that is served, become `out`/reference.jsonl.
     """
     with tempfile.TemporaryDirectory(prefix="digest-") as folder:
         trained = adapter.save(Path(folder) / "peft")
@@ -102,9 +87,25 @@ def verify(
                 merged = Path(folder) / f"{kind}.gguf"
                 merge(base.gguf, gguf, merged, kind)
                 spec = f"gguf:{merged}"
-            table[name] = agreement(truth, _answers(spec, base, rows))
+            answers = _answers(spec, base, rows)
+            table[name] = agreement(truth, answers)
             told(f"{name}: {table[name]}")
+    write_references(out / "reference.jsonl", rows, answers)
     return table
+
+
+def write_references(path: Path, rows: Sequence[Row], answers: Sequence[Prediction]) -> None:
+    """Questions with the model's answers: `title`, `text`, `fields`, `answer`."""
+    lines = [
+        {
+            "title": row.title,
+            "text": row.text,
+            "fields": list(FIELDS),
+            "answer": answer.digest and answer.digest.as_dict(),
+        }
+        for row, answer in zip(rows, answers, strict=True)
+    ]
+    path.write_text("".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines), "utf-8")
 
 
 def _answers(spec: str, base: Base, rows: Sequence[Row]) -> list[Prediction]:

@@ -1,6 +1,7 @@
 """The rows of a run on disk, split, with hashes: what a model card can name."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from finetune import data
 from finetune.base import sha256
 from finetune.config import Data
 
+FACTS = "facts.json"
+
 
 def write(how: Data, out: Path) -> dict[str, Any]:
-    """Write train.jsonl and validation.jsonl into `out`; return counts and hashes."""
+    """Write train.jsonl, validation.jsonl and facts.json into `out`; return the facts."""
     rows, report = data.read(how.rows)
     out.mkdir(parents=True, exist_ok=True)
     facts: dict[str, Any] = {
@@ -26,6 +29,7 @@ def write(how: Data, out: Path) -> dict[str, Any]:
         lines = [row.model_dump_json(exclude_none=True) + "\n" for row in part]
         path.write_text("".join(lines), "utf-8")
         facts[name] = describe(part) | {"sha256": sha256(path)}
+    (out / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False), "utf-8")
     return facts
 
 
