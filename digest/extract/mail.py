@@ -4,7 +4,7 @@ import email.utils
 import html
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from digest.errors import Unreadable
 from digest.extract import charset, mime
@@ -349,11 +349,11 @@ def read_date(text: str) -> datetime | None:
         return None
     found: datetime | None = None
     try:
-        parts = email.utils.parsedate_tz(text)
-        if parts:
-            year = parts[0]
-            found = datetime.fromtimestamp(email.utils.mktime_tz((year, *parts[1:])), UTC)
-    except (ValueError, OverflowError, TypeError, IndexError, OSError):
+        if parts := email.utils.parsedate_tz(text):
+            # The standard library takes 25:71 for tomorrow morning; a datetime does not.
+            local = datetime(*parts[:5], min(parts[5], 59), tzinfo=UTC)
+            found = local - timedelta(seconds=parts[9] or 0)
+    except (ValueError, OverflowError, TypeError, IndexError):
         found = None
     if found is None:
         try:
