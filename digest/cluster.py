@@ -14,16 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from digest.extract.links import canonical
 from digest.records import Analyzed
-
-try:
-    from digest.extract.links import canonical
-except ImportError:  # being written
-
-    def canonical(url: str) -> str:
-        """Stand-in."""
-        return url.split("#", maxsplit=1)[0]
-
 
 # Cosines from these on are one story. docs/report.md tells how they were measured.
 SIMILAR = 0.50

@@ -4,27 +4,37 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from digest.records import Analyzed, Document
-from digest.report.counts import Counts, engines
+from digest.report.counts import Counts, engines, without_model
 from digest.report.escape import code, text
 from digest.report.model import Contents
 
 
-def degraded_note(contents: Contents) -> str:
-    """One plain sentence for the head of the report, "" if the model answered everything."""
-    bad = sum(bool(one.digest.provenance.degraded) for one in contents.analyzed)
-    if not bad:
-        return ""
-    if bad == len(contents.analyzed):
-        return (
-            "this report is degraded. No language model was used; titles and summaries are "
-            "sentences picked from the texts themselves, and scores are estimates."
+def degraded_notes(contents: Contents) -> Iterator[str]:
+    """Plain sentences for the head of the report; none if the model answered everything."""
+    total = len(contents.analyzed)
+    bare = sum(without_model(one) for one in contents.analyzed)
+    partly = sum(bool(one.digest.provenance.degraded) for one in contents.analyzed) - bare
+    if total and bare == total:
+        yield (
+            "this report is degraded. No language model was used: titles and summaries are "
+            "sentences picked from the texts themselves, and scores are rough estimates."
         )
-    verb = "is" if bad == 1 else "are"
-    return (
-        f"{bad:,} of {len(contents.analyzed):,} items {verb} degraded: the language model gave no "
-        "full answer for them, so their digests are sentences picked from the texts themselves. "
-        "They are marked “without the model”."
-    )
+    elif bare:
+        yield (
+            f"{bare:,} of {total:,} items {_is(bare)} degraded: no language model was used for "
+            "them, so what they say is picked from the texts themselves. They are marked "
+            "“without the model”."
+        )
+    if partly:
+        yield (
+            f"{partly:,} of {total:,} items {_is(partly)} degraded in part: where the language "
+            "model gave no valid answer, sentences of the text stand in for it. They are marked "
+            "“partly without the model”."
+        )
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def appendix(
@@ -45,7 +55,7 @@ def appendix(
         _by_reason((text(skip.reason, 400), code(skip.origin)) for skip in contents.skips),
     )
     yield from _list(
-        "Digests without the model’s full answer",
+        "Degraded digests",
         "",
         _by_reason(
             (text(one.digest.provenance.degraded, 400), reference(one))

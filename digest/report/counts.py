@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from digest.engines.extractive import ExtractiveEngine
 from digest.records import Analyzed
 from digest.report.model import Contents
 
@@ -43,6 +44,11 @@ def tally(contents: Contents) -> Counts:
         hidden_removed=sum(one.hidden_removed for one in contents.documents),
         names_dropped=sum(len(one.dropped) for one in made),
     )
+
+
+def without_model(one: Analyzed) -> bool:
+    """Whether no language model had any part in this digest."""
+    return one.digest.provenance.engine == ExtractiveEngine.name
 
 
 def engines(analyzed: Sequence[Analyzed]) -> list[tuple[str, str]]:

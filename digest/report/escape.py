@@ -40,8 +40,7 @@ def clean(value: str, limit: int = 1200) -> str:
         char for char in value if unicodedata.category(char) not in _GONE or char in _JOINERS
     )
     value = _EMAIL.sub(" at ", _WWW.sub("", _SCHEME.sub("", value)))
-    value = " ".join(value.split()).strip(_JOINERS + " ")
-    return value if len(value) <= limit else value[: limit - 1].rstrip() + "…"
+    return _clip(" ".join(value.split()).strip(_JOINERS + " "), limit)
 
 
 def text(value: str, limit: int = 1200) -> str:
@@ -75,7 +74,15 @@ def clean_line(value: str, limit: int = 200) -> str:
         for char in " ".join(value[: 4 * limit].split())
         if unicodedata.category(char) not in _GONE
     ).strip()
-    return value if len(value) <= limit else value[: limit - 1] + "…"
+    return _clip(value, limit)
+
+
+def _clip(value: str, limit: int) -> str:
+    """At most `limit` characters, ending with a whole word where one ends near."""
+    if len(value) <= limit:
+        return value
+    head, _, tail = value[:limit].rpartition(" ")
+    return (head if head and len(tail) < 30 else value[: limit - 1]).rstrip(" ,;:.") + "…"
 
 
 def address(url: str) -> str:

@@ -6,6 +6,7 @@ from html import escape
 from importlib.resources import files
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
@@ -19,6 +20,8 @@ def page(contents: Contents, counts: Counts, markdown: str) -> str:
     """Render a report's markdown; its front matter becomes a table."""
     style = files("digest.report").joinpath("style.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    markdown_reader = reader()
+    tokens = markdown_reader.parse(markdown)
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return f"""<!doctype html>
 <html lang="en">
@@ -32,9 +35,9 @@ def page(contents: Contents, counts: Counts, markdown: str) -> str:
 <style>{style}</style>
 </head>
 <body>
-{contents_nav(contents)}
+{navigation(contents, tokens)}
 <main>
-{reader().render(markdown)}
+{markdown_reader.renderer.render(tokens, markdown_reader.options, {})}
 {facts(contents, counts)}
 </main>
 </body>
@@ -51,15 +54,18 @@ def reader() -> MarkdownIt:
     )
 
 
-def contents_nav(contents: Contents) -> str:
-    """Sections with their sizes, for the side of a wide screen."""
-    parts = [(one.title, len(one.entries)) for one in contents.sections]
-    parts += [(title, len(stories)) for title, stories in contents.apart]
-    rows = "\n".join(
-        f'<li><a href="#{escape(slug(title))}">{escape(title)}</a> <span>{size}</span></li>'
-        for title, size in parts
-    )
-    return f'<nav aria-label="Sections">\n<ul>\n{rows}\n</ul>\n</nav>'
+def navigation(contents: Contents, tokens: list[Token]) -> str:
+    """The second-level headings, with sizes where they hold stories, for a wide screen's side."""
+    sizes = {one.title: len(one.entries) for one in contents.sections}
+    sizes |= {title: len(stories) for title, stories in contents.apart}
+    rows = []
+    for place, token in enumerate(tokens):
+        if token.type == "heading_open" and token.tag == "h2":
+            title = tokens[place + 1].content
+            size = f" <span>{sizes[title]}</span>" if title in sizes else ""
+            anchor = escape(str(token.attrs["id"]))
+            rows.append(f'<li><a href="#{anchor}">{escape(title)}</a>{size}</li>')
+    return '<nav aria-label="Sections">\n<ul>\n' + "\n".join(rows) + "\n</ul>\n</nav>"
 
 
 def facts(contents: Contents, counts: Counts) -> str:

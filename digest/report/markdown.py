@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from digest.cluster import Story
 from digest.records import Analyzed
-from digest.report.appendix import appendix, degraded_note
-from digest.report.counts import Counts, engines
+from digest.report.appendix import appendix, degraded_notes
+from digest.report.counts import Counts, engines, without_model
 from digest.report.escape import address, clean, clean_line, code, host, link, prose, text
 from digest.report.model import Contents, Entry, Mention, Section, publishers
 
@@ -108,7 +107,7 @@ class Writer:
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
         self.home = {
-            entry.number: section.title
+            entry.number: slug(short_title(section))
             for section in contents.sections
             for entry in section.entries
         }
@@ -120,7 +119,7 @@ class Writer:
         """Where the entry is told: its own heading, or that of its list."""
         if entry.full:
             return "#" + slug(f"{entry.number}. {clean(entry.title, TITLE)}")
-        return "#" + slug(short_title(self.home[entry.number]))
+        return "#" + self.home[entry.number]
 
     def reference(self, one: Analyzed) -> str:
         """A short pointer to where a digest stands in the report."""
@@ -145,15 +144,15 @@ class Writer:
             f"{count(counts.documents, 'document')} by "
             f"{count(counts.publishers, 'publisher')}, {period(*contents.period)}."
         )
-        notes = [degraded_note(contents), text(contents.note, 600)]
+        notes = [*degraded_notes(contents), text(contents.note, 600)]
         if contents.failures:
             failed = count(len(contents.failures), "source")
             notes.append(
                 f"{failed} could not be read; see [what went wrong](#sources-that-failed)."
             )
-        for note in notes:
-            if note:
-                yield f"> **Please note:** {note}"
+        notes = [note for note in notes if note]
+        if notes:
+            yield "> **Please note:** " + "\n>\n> ".join(notes)
 
     def top(self) -> Iterator[str]:
         """The few stories to read first, and the way to the rest."""
@@ -161,7 +160,7 @@ class Writer:
             yield heading(2, "What matters most")
             yield "\n".join(
                 f"{place}. **[{text(entry.title, TITLE)}]({self.anchor(entry)})** "
-                f"({mark(entry)}{source_link(entry.lead)}) {first_sentence(entry.lead)}".rstrip()
+                f"· {mark(entry)}{source_link(entry.lead)}\\\n   {first_sentence(entry.lead)}"
                 for place, entry in enumerate(self.contents.top, start=1)
             )
         parts = [(one.title, len(one.entries)) for one in self.contents.sections]
@@ -178,8 +177,9 @@ class Writer:
             if entry.full:
                 yield from self.story(entry)
         short = [entry for entry in section.entries if not entry.full]
+        if 0 < len(short) < len(section.entries):
+            yield heading(3, short_title(section))
         if short:
-            yield heading(3, short_title(section.title))
             yield "\n".join(f"{entry.number}. {short_line(entry)}" for entry in short)
 
     def story(self, entry: Entry) -> Iterator[str]:
@@ -235,9 +235,11 @@ class Writer:
             yield f"In one story each: {listed}{rest}."
 
 
-def short_title(section: str) -> str:
-    """Heading of the single lines of a section."""
-    return f"Also noted in {section[0].lower()}{section[1:]}"
+def short_title(section: Section) -> str:
+    """The heading above the single lines of a section; its own if it holds nothing else."""
+    if not any(entry.full for entry in section.entries):
+        return section.title
+    return f"Also noted in {section.title[0].lower()}{section.title[1:]}"
 
 
 def relevance(entry: Entry) -> str:
@@ -248,7 +250,7 @@ def relevance(entry: Entry) -> str:
 
 def mark(entry: Entry) -> str:
     """Relevance as the first part of a list of facts."""
-    return f"{relevance(entry)}, " if relevance(entry) else ""
+    return f"{relevance(entry)} · " if relevance(entry) else ""
 
 
 def first_sentence(one: Analyzed) -> str:
@@ -283,8 +285,10 @@ def source_line(one: Analyzed) -> str:
     url, label = url_of(one)
     publisher = one.document.publisher or one.document.title
     told = day(one.document.published)
-    if not url:
-        return f"{text(publisher, 80) or code(one.document.origin)}, {told}"
+    if not url:  # then the issue's title must do to find it by
+        where = text(publisher, 80) or code(one.document.origin)
+        issue = text(one.document.title, 120)
+        return ", ".join([where, *[f"“{issue}”"] * (issue not in {"", where}), told])
     if publisher in {"", label}:
         return f"{link(label, url)}, {told}"
     return f"{link(label, url)} via {text(publisher, 80)}, {told}"
@@ -316,7 +320,9 @@ def other_line(one: Analyzed) -> str:
 def condition(one: Analyzed) -> str:
     """What a reader must know of how this digest came to be."""
     provenance = one.digest.provenance
-    parts = ["*without the model*"] if provenance.degraded else []
+    parts = []
+    if provenance.degraded:
+        parts = ["*without the model*" if without_model(one) else "*partly without the model*"]
     parts += ["*long text cut*"] if provenance.tokens_cut else []
     return ", ".join(parts)
 
@@ -354,11 +360,3 @@ def _other_urls(story: Story, first: str) -> list[str]:
     urls = [url_of(one)[0] for one in story.members]
     urls += [item.url for one in story.members for item in one.also]
     return [url for url in dict.fromkeys(urls) if url != first and address(url)]
-
-
-def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Second parts by first part, in order of appearance."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for key, value in pairs:
-        found[key].append(value)
-    return dict(found)

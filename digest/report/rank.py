@@ -42,7 +42,7 @@ ALWAYS_FULL = 12  # so many of the best are told in full, whatever their score
 MOST_FULL = 40  # and no more than so many
 WORTH_TELLING = 4  # relevance from which a story is told in full
 TOP = 5
-_MANY_SECTIONS = 5  # with more than these, a section of one story joins the others
+_MANY_SECTIONS = 5  # with more than these, a section of a single line joins the others
 
 
 def weight(story: Story) -> float:
@@ -77,8 +77,8 @@ def sections(stories: Sequence[Story]) -> list[Section]:
     for story in stories:
         by_field[field(story)].append(story)
     if len(by_field) > _MANY_SECTIONS:
-        for name in [name for name, group in by_field.items() if len(group) == 1]:
-            if name != OTHER:
+        for name, group in list(by_field.items()):
+            if name != OTHER and len(group) == 1 and not is_full(group[0], best[id(group[0])]):
                 by_field[OTHER] += by_field.pop(name)
 
     def strength(name: str) -> tuple[object, ...]:
@@ -117,13 +117,20 @@ def field(story: Story) -> str:
 
 
 def top(entries: Sequence[Entry], count: int = TOP) -> list[Entry]:
-    """What matters most: the weightiest that are told in full."""
-    order = {id(entry): place for place, entry in enumerate(entries)}
-    best = sorted(
-        (entry for entry in entries if entry.full),
-        key=lambda entry: (-entry.weight, order[id(entry)]),
-    )
-    return best[:count]
+    """What matters most: the weightiest told in full; of equals, those of publishers not yet in."""
+    left = [entry for entry in entries if entry.full]
+    chosen: list[Entry] = []
+    heard: Counter[str] = Counter()
+
+    def key(entry: Entry) -> tuple[float, int, int]:
+        return (-entry.weight, heard[publishers(entry.story.members)[0]], entry.number)
+
+    while left and len(chosen) < count:
+        best = min(left, key=key)
+        left.remove(best)
+        chosen.append(best)
+        heard.update(publishers(best.story.members)[:1])
+    return chosen
 
 
 def mentions(
