@@ -1,4 +1,4 @@
-"""`digest analyze`: digests of files or of standard input, without a ledger."""
+"""`digest analyze`: digests of files, of web pages or of standard input, without a ledger."""
 
 import re
 import sys
@@ -13,10 +13,11 @@ from cli.progress import Progress
 
 if TYPE_CHECKING:
     from digest.records import Document, MediaType, RawDocument, Skip
+    from digest.settings import Settings
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH|- ...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH|URL|- ...")
 @click.option("--jsonl", is_flag=True, help="One compact JSON object an item.")
 @options.common(options.fields, options.engine, options.config)
 def analyze(
@@ -42,7 +43,7 @@ def analyze(
     asked = schema.select(fields)
     chosen = settings.load(config, engine=engine)
     documents: list[Document] = []
-    for raw in _raw(paths):
+    for raw in _raw(paths, chosen):
         document = read(raw)
         if isinstance(document, Skip):
             click.echo(f"digest: skipped {document.origin}: {document.reason}", err=True)
@@ -64,7 +65,7 @@ def analyze(
             )
             for item, digest in sorted(found, key=lambda pair: items.index(pair[0])):
                 record = {
-                    "file": Path(homes[item.document_id].origin).name,
+                    "file": _name(homes[item.document_id].origin),
                     "position": item.position,
                     "kind": item.kind,
                     "url": item.url,
@@ -76,13 +77,18 @@ def analyze(
         runner.close()
 
 
-def _raw(paths: tuple[str, ...]) -> "Iterator[RawDocument | Skip]":
+def _name(origin: str) -> str:
+    return origin if "://" in origin else Path(origin).name
+
+
+def _raw(paths: tuple[str, ...], chosen: "Settings") -> "Iterator[RawDocument | Skip]":
     import integrations
     from digest.records import RawDocument
 
     for path in paths:
         if path != "-":
-            yield from integrations.source(f"folder:{path}").fetch(None)
+            spec = f"web:{path}" if re.match(r"https?://", path) else f"folder:{path}"
+            yield from integrations.source(spec, chosen).fetch(None)
             continue
         content = sys.stdin.buffer.read()
         yield RawDocument("stdin", _sniff(content), content, "standard input")

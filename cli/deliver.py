@@ -33,7 +33,7 @@ def deliver(status: bool, ledger: Path | None, config: Path | None, as_json: boo
             )
         return
     with writer_lock(chosen.ledger), Ledger(chosen.ledger) as book:
-        outcomes = pipeline.deliver(book, integrations.sink)
+        outcomes = pipeline.deliver(book, lambda spec: integrations.sink(spec, chosen))
     if as_json:
         options.print_json({"deliveries": [asdict(outcome) for outcome in outcomes]})
     else:

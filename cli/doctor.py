@@ -69,13 +69,13 @@ def _sources(chosen: "Settings") -> Iterator[Check]:
         yield "sources", "note", "none configured; write source = [...] into digest.toml"
     for spec in chosen.source:
         try:
-            integrations.source(spec)
+            integrations.source(spec, chosen)
             yield "source", "ok", spec
         except DigestError as error:
             yield "source", "bad", f"{spec}: {error}"
     for spec in chosen.deliver:
         try:
-            integrations.sink(spec)
+            integrations.sink(spec, chosen)
             yield "sink", "ok", spec
         except DigestError as error:
             yield "sink", "bad", f"{spec}: {error}"

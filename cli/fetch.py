@@ -28,7 +28,7 @@ def fetch(
     chosen = settings.load(config, source=list(source) or None, since=since, ledger=ledger)
     specs = options.require_sources(chosen.source)
     begin = options.start_of(chosen.since)
-    sources = [integrations.source(spec) for spec in specs]
+    sources = [integrations.source(spec, chosen) for spec in specs]
     with writer_lock(chosen.ledger), Ledger(chosen.ledger) as book, Progress() as progress:
         fetched = pipeline.fetch(book, sources, begin, progress)
     if as_json:

@@ -67,11 +67,11 @@ def run(
     specs = options.require_sources(chosen.source)
     sinks = ([f"folder:{chosen.out}"] if chosen.out else []) + chosen.deliver
     job = pipeline.Job(
-        sources=tuple(integrations.source(spec) for spec in specs),
-        sinks=tuple(integrations.sink(spec).spec for spec in sinks),
+        sources=tuple(integrations.source(spec, chosen) for spec in specs),
+        sinks=tuple(integrations.sink(spec, chosen).spec for spec in sinks),
         since=options.start_of(chosen.since),
         open_engine=lambda: engines.open_or_degrade(chosen),
-        open_sink=integrations.sink,
+        open_sink=lambda spec: integrations.sink(spec, chosen),
     )
     if dry_run:
         _show_plan(job, as_json)

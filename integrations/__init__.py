@@ -5,40 +5,61 @@ A SPEC is `kind:argument`. Kinds are looked up here and imported when they are f
 
 import importlib
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from digest.errors import ConfigError
 from digest.protocols import Sink, Source
 
+if TYPE_CHECKING:
+    from digest.settings import Settings
+
 # kind -> "module:class"; the class is called with the SPEC and its argument.
 SOURCES: Mapping[str, str] = {
     "folder": "integrations.folder:FolderSource",
+    "gmail": "integrations.gmail:GmailSource",
     "mailbox": "integrations.mailbox:MailboxSource",
+    "web": "integrations.web:WebSource",
 }
 SINKS: Mapping[str, str] = {
+    "drive": "integrations.drive:DriveSink",
     "folder": "integrations.folder:FolderSink",
+    "gmail": "integrations.gmail_send:GmailSink",
+    "smtp": "integrations.smtp:SmtpSink",
 }
+# These take an account by the user's name for it: `gmail+work:label:news`.
+WITH_ACCOUNT = frozenset({"drive", "gmail"})
+# Of these, the class is called with the settings as well: hosts, accounts, passwords.
+CONFIGURED = frozenset({"drive", "gmail", "smtp", "web"})
 
 
-def source(spec: str) -> Source:
+def source(spec: str, settings: "Settings | None" = None) -> Source:
     """The source that a SPEC names. Touches nothing yet: a missing path shows when it is read.
 
-    Raises ConfigError for an unknown kind or an argument that cannot be right.
+    Without settings the defaults hold. Raises ConfigError for an unknown kind or an argument
+    that cannot be right.
     """
-    return cast(Source, _make(spec, SOURCES, "source"))
+    return cast(Source, _make(spec, SOURCES, "source", settings))
 
 
-def sink(spec: str) -> Sink:
+def sink(spec: str, settings: "Settings | None" = None) -> Sink:
     """The sink that a SPEC names. Raises ConfigError as `source` does."""
-    return cast(Sink, _make(spec, SINKS, "sink"))
+    return cast(Sink, _make(spec, SINKS, "sink", settings))
 
 
-def _make(spec: str, kinds: Mapping[str, str], noun: str) -> object:
+def _make(spec: str, kinds: Mapping[str, str], noun: str, settings: "Settings | None") -> object:
     kind, colon, argument = spec.partition(":")
-    if kind not in kinds:
+    kind, plus, _ = kind.partition("+")
+    if kind not in kinds or (plus and kind not in WITH_ACCOUNT):
         known = ", ".join(f"{name}:" for name in sorted(kinds))
         raise ConfigError(f"no {noun} kind in {spec!r}; write KIND:ARGUMENT with one of {known}")
     if not colon or not argument.strip():
         raise ConfigError(f"the {noun} {spec!r} lacks its argument; write {kind}:ARGUMENT")
     module, _, name = kinds[kind].partition(":")
-    return getattr(importlib.import_module(module), name)(spec, argument.strip())
+    make = getattr(importlib.import_module(module), name)
+    if kind not in CONFIGURED:
+        return make(spec, argument.strip())
+    if settings is None:
+        from digest.settings import Settings
+
+        settings = Settings()
+    return make(spec, argument.strip(), settings)
