@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from platformdirs import user_config_path, user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -43,6 +43,43 @@ class EmbeddedSettings(BaseModel):
     slots: int = Field(default=0, ge=0, le=64)
 
 
+class HttpSettings(BaseModel):
+    """Table `[http]`: what is fetched from the web."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allow: list[str] = []  # your own hosts at private addresses: "nas.lan", "localhost:8080"
+    timeout: float = Field(default=30.0, gt=0)  # seconds for one page, redirects included
+    size: int = Field(default=16 * 2**20, gt=0)  # bytes of one page
+
+
+class GoogleSettings(BaseModel):
+    """Table `[google]`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    client: Path = Field(default_factory=lambda: user_config_path("digest") / "google-client.json")
+    accounts: Path = Field(default_factory=lambda: user_config_path("digest") / "google")
+    root: str = ""  # another server that speaks Google's API; "" = Google
+    patience: float = Field(default=120.0, ge=0)  # seconds to wait in all while Google is down
+    label: str = ""  # put on mail that was read, e.g. "digested"; "" = mail is never changed
+    mark_read: bool = False
+    beside: list[Literal["md", "pdf"]] = []  # put beside the Google Doc
+
+
+class SmtpSettings(BaseModel):
+    """Table `[smtp]`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = ""
+    port: int = Field(default=465, ge=1, le=65535)
+    security: Literal["tls", "starttls", "none"] = "tls"
+    user: str = ""
+    password: SecretStr = SecretStr("")  # better in DIGEST_SMTP__PASSWORD than in the file
+    sender: str = ""  # "" = `user`
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -60,6 +97,9 @@ class Settings(BaseSettings):
     ledger: Path = Field(default_factory=lambda: user_data_path("digest") / "ledger.db")
     ollama: OllamaSettings = OllamaSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    http: HttpSettings = HttpSettings()
+    google: GoogleSettings = Field(default_factory=GoogleSettings)
+    smtp: SmtpSettings = SmtpSettings()
 
     @classmethod
     def settings_customise_sources(
