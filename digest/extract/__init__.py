@@ -1,5 +1,7 @@
 """From what a source found to clean markdown and its items."""
 
+from dataclasses import replace
+
 from digest.errors import Unreadable
 from digest.extract import blocks as layout
 from digest.extract import boilerplate, charset, dom, items, mail, markdown, plain
@@ -49,6 +51,8 @@ def read(raw: RawDocument) -> Document:
         day = published.isoformat() if published else ""
         identity = fingerprint(title, sender, day, body)
     found = items.finish(drafts, identity)
+    if raw.url and len(found) == 1:  # the document is the story, whatever its first link is
+        found = (replace(found[0], url=raw.url, href=raw.url),)
     text = markdown.render(kept)
     if not text and not found:
         raise Unreadable(f"{raw.origin} holds no text to read")
