@@ -22,6 +22,7 @@ VERBS = {
     "model": ("cli.model", "Get, build, install and show the model."),
     "finetune": ("cli.finetune", "Make a model of your own."),
     "completion": ("cli.completion", "Print the completion script of a shell."),
+    "auth": ("cli.auth", "Sign in to services that sources and sinks need."),
     "doctor": ("cli.doctor", "Check that everything Digest needs is in order."),
 }
 

@@ -88,12 +88,24 @@ def failed(outcomes: Sequence["Delivered"]) -> list["Failure"]:
     """The deliveries that did not work, as failures."""
     from digest.pipeline import Failure
 
-    return [Failure(o.sink, o.error, o.later) for o in outcomes if o.error]
+    return [Failure(o.sink, o.error, o.exit_code) for o in outcomes if o.error]
 
 
-def end(failures: Sequence["Failure"], *, anything_done: bool) -> None:
-    """Name each failure on stderr; exit 75 or 1 if they left nothing done."""
-    for failure in failures:
+def end(
+    failures: Sequence["Failure"],
+    *,
+    anything_done: bool,
+    undelivered: Sequence["Failure"] = (),
+) -> None:
+    """Name each failure on stderr.
+
+    A report that did not arrive always shows in the exit code, a source that failed only if
+    nothing else was done: 2 if the user must act, 75 if all may work later, else 1.
+    """
+    for failure in [*failures, *undelivered]:
         click.echo(f"digest: {failure.spec}: {failure.reason}", err=True)
-    if failures and not anything_done:
-        sys.exit(75 if all(failure.later for failure in failures) else 1)
+    codes = {f.exit_code for f in undelivered}
+    if not anything_done:
+        codes |= {f.exit_code for f in failures}
+    if codes:
+        sys.exit(2 if 2 in codes else 75 if codes == {75} else 1)

@@ -91,8 +91,11 @@ def run(
         if outcome.engine_note:
             click.echo(f"digest: {outcome.engine_note}", err=True)
         options.show_deliveries(outcome.deliveries)
-    failures = [*outcome.fetched.failures, *options.failed(outcome.deliveries)]
-    options.end(failures, anything_done=outcome.report is not None or bool(outcome.fetched.known))
+    options.end(
+        outcome.fetched.failures,
+        anything_done=outcome.report is not None or bool(outcome.fetched.known),
+        undelivered=options.failed(outcome.deliveries),
+    )
 
 
 def _show_plan(job: "Job", as_json: bool) -> None:

@@ -3,7 +3,8 @@
     DigestError
     ├── ConfigError (ValueError)          a wrong key, SPEC, option or file        exit 2
     ├── SourceError (OSError)             a source could not be read
-    │   └── SourceUnavailable             ... now; it may be there later           exit 75
+    │   ├── SourceUnavailable             ... now; it may be there later           exit 75
+    │   └── AccessError (also SinkError)  the user must sign in or grant something exit 2
     ├── Unreadable (ValueError)           one document is beyond reading: a recorded skip
     ├── EngineError (RuntimeError)        the engine cannot do what was asked
     │   ├── EngineUnavailable             no model, no server, no package          exit 75
@@ -81,3 +82,9 @@ class SinkUnavailable(SinkError):
     """A report could not be delivered now; it stays in the outbox."""
 
     exit_code = 75
+
+
+class AccessError(SourceError, SinkError):
+    """A service lets Digest in only after the user has signed in or granted something."""
+
+    exit_code = 2

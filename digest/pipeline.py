@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from digest import analyze, extract, report
-from digest.errors import SinkError, SinkUnavailable, SourceError, SourceUnavailable, Unreadable
+from digest.errors import ConfigError, SinkError, SourceError, Unreadable
 from digest.ledger import Ledger, OutboxRow, StoredReport, utc
-from digest.protocols import Engine, Resumable, Sink, Source
+from digest.protocols import Engine, Marking, Resumable, Sink, Source
 from digest.records import Analyzed, Digest, Document, Item, RawDocument, Skip, fingerprint
 from digest.schema import FIELDS
 
@@ -37,7 +37,7 @@ class Failure:
 
     spec: str
     reason: str
-    later: bool  # it may work later
+    exit_code: int  # of the error: 75 = worth trying later, 2 = the user must act
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def fetch(
                 if isinstance(document, Skip):
                     ledger.add_skip(mark, document)
                     skipped += 1
-                elif begin and document.published and document.published < begin:
+                elif begin and (_arrived(raw) or document.published or begin) < begin:
                     pass  # the source could not tell; a longer period will find it again
                 elif ledger.add_document(mark, document):
                     new += 1
@@ -79,8 +79,13 @@ def fetch(
                     known += 1
                 progress("fetch", new + known + skipped, None)
         except SourceError as error:
-            failures.append(Failure(source.spec, str(error), isinstance(error, SourceUnavailable)))
+            failures.append(Failure(source.spec, str(error), error.exit_code))
     return Fetched(new, known, skipped, tuple(failures))
+
+
+def _arrived(raw: RawDocument | Skip) -> datetime | None:
+    """When the source says it came; the date inside a mail is its sender's and may be wrong."""
+    return raw.published if isinstance(raw, RawDocument) else None
 
 
 # Covers runs that took long and clocks that differ; what is read twice is known to the ledger.
@@ -90,7 +95,7 @@ OVERLAP = timedelta(days=1)
 def _begin(ledger: Ledger, source: Source, since: datetime | None) -> datetime | None:
     """`since`, or earlier if the last reading is longer ago: a long sleep loses nothing."""
     moved = ledger.cursor_moved(source.spec)
-    return min(since, moved - OVERLAP) if since and moved else since
+    return moved - OVERLAP if since and moved and moved < since else since
 
 
 def _new(ledger: Ledger, source: Source, begin: datetime | None) -> Iterator[RawDocument | Skip]:
@@ -99,6 +104,8 @@ def _new(ledger: Ledger, source: Source, begin: datetime | None) -> Iterator[Raw
         yield from source.fetch(begin)
         return
     yield from source.fetch(begin, ledger.cursor(source.spec))
+    if isinstance(source, Marking):
+        source.mark()
     ledger.move_cursor(source.spec, source.cursor)
 
 
@@ -225,7 +232,7 @@ class Delivered:
     sink: str
     target: str
     error: str
-    later: bool
+    exit_code: int  # of the error; 0 if it arrived
 
 
 def deliver(
@@ -247,11 +254,10 @@ def deliver(
                 ledger.mark_sending(row.key)
                 delivery = sink.deliver(row.key, name, stored.markdown, stored.html)
             ledger.mark_done(row.key, delivery)
-            outcomes.append(Delivered(row.report_id, row.sink, delivery.target, "", later=False))
-        except SinkError as error:
+            outcomes.append(Delivered(row.report_id, row.sink, delivery.target, "", 0))
+        except (SinkError, ConfigError) as error:  # the other sinks still get theirs
             ledger.mark_failed(row.key, str(error))
-            later = isinstance(error, SinkUnavailable)
-            outcomes.append(Delivered(row.report_id, row.sink, "", str(error), later))
+            outcomes.append(Delivered(row.report_id, row.sink, "", str(error), error.exit_code))
     return outcomes
 
 

@@ -34,6 +34,15 @@ class Resumable(Source, Protocol):
         ...
 
 
+@runtime_checkable
+class Marking(Protocol):
+    """A source that shows at the remote end what was read."""
+
+    def mark(self) -> None:
+        """Called when the ledger has all that `fetch` yielded. May be repeated. Raises SourceError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One question to an engine."""

@@ -51,7 +51,7 @@ class FolderSink:
         self.spec = spec
         self.root = files.located(argument)
 
-    def find(self, key: str) -> Delivery | None:
+    def find(self, key: str, name: str) -> Delivery | None:  # noqa: ARG002
         """The report delivered under this key, unless somebody has removed it since."""
         try:
             receipt = json.loads(self._receipt(key).read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ class FolderSink:
         """Write the report, each file in one step. Raises SinkError, SinkUnavailable."""
         if not name or name.startswith(".") or set(name) & set("/\\:\0"):
             raise SinkError(f"{name!r} is no file name; the report was not written")
-        if found := self.find(key):
+        if found := self.find(key, name):
             return found
         try:
             self.root.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""Google: sign-in, one small REST client, and what its errors mean."""
