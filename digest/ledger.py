@@ -131,9 +131,11 @@ class Ledger:
     # Documents and items
 
     def seen(self, mark: str) -> bool:
-        """Whether raw content with this fingerprint was read or refused before."""
+        """Whether raw content with this fingerprint was read, or refused for good, before."""
         return (
-            self._db.execute("SELECT 1 FROM seen WHERE fingerprint = ?", (mark,)).fetchone()
+            self._db.execute(
+                "SELECT 1 FROM seen WHERE fingerprint = ? AND retry = 0", (mark,)
+            ).fetchone()
             is not None
         )
 
@@ -161,7 +163,8 @@ class Ledger:
                 for item in document.items:
                     self._add_item(item)
             self._db.execute(
-                "INSERT OR IGNORE INTO seen VALUES (?,?,?,?,'',?)",
+                "INSERT INTO seen VALUES (?,?,?,?,'',0,?) ON CONFLICT (fingerprint) DO UPDATE "
+                "SET document_id = excluded.document_id, reason = '', retry = 0",
                 (mark, document.source, document.origin, document.id, now),
             )
         return bool(new)
@@ -191,8 +194,9 @@ class Ledger:
         """Record that a document could not be read, and why."""
         with self._write():
             self._db.execute(
-                "INSERT OR IGNORE INTO seen VALUES (?,?,?,NULL,?,?)",
-                (mark, skip.source, skip.origin, skip.reason, _now()),
+                "INSERT INTO seen VALUES (?,?,?,NULL,?,?,?) ON CONFLICT (fingerprint) DO UPDATE "
+                "SET reason = excluded.reason, retry = excluded.retry",
+                (mark, skip.source, skip.origin, skip.reason, skip.retry, _now()),
             )
 
     def documents(

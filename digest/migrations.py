@@ -42,6 +42,7 @@ MIGRATIONS: tuple[str, ...] = (
         origin TEXT NOT NULL,
         document_id TEXT REFERENCES documents (id),
         reason TEXT NOT NULL,                 -- why it was skipped; '' if it was read
+        retry INTEGER NOT NULL,               -- 1: our own failing; the next run tries again
         added TEXT NOT NULL
     ) STRICT;
 

@@ -112,6 +112,7 @@ class Skip:
     source: str
     origin: str
     reason: str
+    retry: bool = False  # the failing was our own: the next run tries again
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,14 @@ def test_search_finds_items_by_text_and_by_digest(ledger):
     assert ledger.search('" OR * ( NEAR') == []  # no query syntax from outside
 
 
+def test_what_digest_itself_failed_on_is_tried_again(ledger):
+    ledger.add_skip("mark", Skip("mailbox:inbox", "1.eml", "a bug", retry=True))
+    assert not ledger.seen("mark")
+    ledger.add_document("mark", a_document())
+    assert ledger.seen("mark")
+    assert ledger.unreported_skips(["mailbox:inbox"]) == []
+
+
 def test_a_report_and_its_outbox_rows_come_together_and_once(ledger):
     document = a_document()
     ledger.add_document("mark", document)
