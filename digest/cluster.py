@@ -1,9 +1,10 @@
 """The same story once: digests of one story from several places become one Story.
 
 Exact: the same content, or the same canonical URL where that URL stands for one story. Near: the
-weighted words of title, names, summary and text point the same way. Nothing is ever lost: every
-digest that comes in is a member of exactly one Story, with its links. When in doubt, stories
-stay apart: a story told twice costs a reader seconds, two stories told as one cost the second.
+weighted words of two headlines, and those of what they stand over, point the same way. Nothing is
+ever lost: every digest that comes in is a member of exactly one Story, with its links. When in
+doubt, stories stay apart: a story told twice costs a reader seconds, two stories told as one cost
+the second.
 """
 
 import math
@@ -12,14 +13,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from urllib.parse import urlsplit
 
 from digest.extract.links import canonical
 from digest.records import Analyzed
 
-# Cosines from these on are one story. docs/report.md tells how they were measured.
+# Similarities from these on are one story. docs/report.md tells how they were measured.
 SIMILAR = 0.50
-SIMILAR_IN_ONE_DOCUMENT = 0.80  # an editor rarely tells a story twice in one issue
+SIMILAR_AT_HOME = 0.70  # one publisher repeats its columns and phrases more than its stories
+ALIKE = 0.20  # bodies less alike than this are not one story, however alike the titles
 APART = timedelta(days=10)  # a column that returns with new content is not one story
 
 _NEWS = {"story", "link"}
@@ -150,73 +153,90 @@ def _story_url(url: str) -> str:
 
 
 def _similar_pairs(leads: Sequence[Analyzed]) -> dict[int, dict[int, float]]:
-    """Index -> {index: cosine} of the pairs that tell one story.
+    """Index -> {index: similarity} of the pairs that tell one story.
 
     Candidates share at least two rare terms, found by an inverted index whose postings are
     bounded: time grows with the number of texts, not with its square.
     """
-    counts = [_terms(one) for one in leads]
-    frequency = Counter(term for count in counts for term in count)
-    texts = max(len(leads), _PRIOR)
-    vectors = []
-    for count in counts:
-        vector = {
-            term: (1 + math.log(tf)) * math.log(1 + texts / frequency[term])
-            for term, tf in count.items()
-        }
-        length = math.sqrt(sum(weight * weight for weight in vector.values())) or 1.0
-        vectors.append({term: weight / length for term, weight in vector.items()})
+    bodies, titles = (
+        _vectors([_body(one) for one in leads]),
+        _vectors([_title(one) for one in leads]),
+    )
+    frequency = Counter(
+        term for body, title in zip(bodies, titles, strict=True) for term in {**body, **title}
+    )
     postings: dict[str, list[int]] = defaultdict(list)
     similar: dict[int, dict[int, float]] = defaultdict(dict)
-    for index, vector in enumerate(vectors):
-        rare = (term for term in vector if 2 <= frequency[term] <= _COMMON)
-        keys = sorted(rare, key=lambda term: (-vector[term], term))[:_KEY_TERMS]
+    for index, one in enumerate(leads):
+        if _genre(one) != "news":
+            continue  # adverts and appeals are cast in moulds; only equal ones are joined
+        weights = {**bodies[index], **titles[index]}
+        rare = (term for term in weights if 2 <= frequency[term] <= _COMMON)
+        keys = sorted(rare, key=lambda term: (-weights[term], term))[:_KEY_TERMS]
         shared = Counter(other for term in keys for other in postings[term])
         for other in sorted(other for other, common in shared.items() if common > 1):
-            if _may_be_one(leads[index], leads[other]):
-                score = _cosine(vector, vectors[other])
-                if score >= _threshold(leads[index], leads[other]):
-                    similar[index][other] = similar[other][index] = score
+            alike = _cosine(bodies[index], bodies[other])
+            score = (alike + _cosine(titles[index], titles[other])) / 2
+            pair = one, leads[other]
+            if alike >= ALIKE and score >= _threshold(*pair) and _may_be_one(*pair):
+                similar[index][other] = similar[other][index] = score
         for term in keys:
             postings[term].append(index)
     return similar
 
 
+def _vectors(texts: Sequence[Counter[str]]) -> list[dict[str, float]]:
+    """Weights of length 1 each: the logarithm of a term's count times that of its rarity."""
+    frequency = Counter(term for counts in texts for term in counts)
+    size = max(len(texts), _PRIOR)
+    found = []
+    for counts in texts:
+        vector = {
+            term: (1 + math.log(count)) * math.log(1 + size / frequency[term])
+            for term, count in counts.items()
+        }
+        length = math.sqrt(math.fsum(weight * weight for weight in vector.values())) or 1.0
+        found.append({term: weight / length for term, weight in vector.items()})
+    return found
+
+
 def _cosine(one: dict[str, float], other: dict[str, float]) -> float:
     small, large = sorted((one, other), key=len)
-    return math.fsum(weight * large[term] for term, weight in small.items() if term in large)
+    return min(
+        1.0, math.fsum(weight * large[term] for term, weight in small.items() if term in large)
+    )
 
 
 def _threshold(one: Analyzed, other: Analyzed) -> float:
-    same = one.item.document_id == other.item.document_id
-    return SIMILAR_IN_ONE_DOCUMENT if same else SIMILAR
+    home = one.document.publisher and one.document.publisher == other.document.publisher
+    same = home or one.item.document_id == other.item.document_id
+    return SIMILAR_AT_HOME if same else SIMILAR
 
 
 def _may_be_one(one: Analyzed, other: Analyzed) -> bool:
-    """Of one genre, near in time, and without numbers that tell their titles apart.
+    """Near in time, and without numbers that tell their titles apart.
 
     `Kernel 6.11` and `Kernel 6.12`, `Issue 41` and `Issue 42` share all their other words.
     """
-    if _genre(one) != _genre(other):
-        return False
     dates = (one.document.published, other.document.published)
     if dates[0] and dates[1] and abs(dates[0] - dates[1]) > APART:
         return False
-    numbers = [set(_NUMBER.findall(_titles(each))) for each in (one, other)]
+    numbers = [
+        set(_NUMBER.findall(f"{each.item.title} {each.digest.fields.title or ''}"))
+        for each in (one, other)
+    ]
     return not all(numbers) or bool(numbers[0] & numbers[1])
 
 
-def _titles(one: Analyzed) -> str:
-    return f"{one.item.title} {one.digest.fields.title or ''}"
+def _title(one: Analyzed) -> Counter[str]:
+    return Counter(_words(one.digest.fields.title or one.item.title))
 
 
-def _terms(one: Analyzed) -> Counter[str]:
-    """Terms of a text with their counts; titles and names weigh more than prose."""
+def _body(one: Analyzed) -> Counter[str]:
+    """Terms of summary, names and the beginning of the text, with their counts."""
     fields = one.digest.fields
-    names = " ".join([*(fields.names or ()), *(fields.company_names or ())])
-    words = list(_words(_URL.sub(" ", one.item.text)))[:_TEXT_WORDS]
-    terms: Counter[str] = Counter(words)
-    for text in (_titles(one), _titles(one), names, fields.summary or ""):
+    terms = Counter(islice(_words(_URL.sub(" ", one.item.text)), _TEXT_WORDS))
+    for text in (fields.summary or "", *(fields.names or ()), *(fields.company_names or ())):
         terms.update(_words(text))
     return terms
 
