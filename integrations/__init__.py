@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # kind -> "module:class"; the class is called with the SPEC and its argument.
 SOURCES: Mapping[str, str] = {
+    "feed": "integrations.feed:FeedSource",
     "folder": "integrations.folder:FolderSource",
     "gmail": "integrations.gmail:GmailSource",
     "mailbox": "integrations.mailbox:MailboxSource",
@@ -29,7 +30,7 @@ SINKS: Mapping[str, str] = {
 # These take an account by the user's name for it: `gmail+work:label:news`.
 WITH_ACCOUNT = frozenset({"drive", "gmail"})
 # Of these, the class is called with the settings as well: hosts, accounts, passwords.
-CONFIGURED = frozenset({"drive", "gmail", "smtp", "web"})
+CONFIGURED = frozenset({"drive", "feed", "gmail", "smtp", "web"})
 
 
 def source(spec: str, settings: "Settings | None" = None) -> Source:
