@@ -1,6 +1,7 @@
 """Tool results: structured content and its compact text copy, marked as untrusted."""
 
 import json
+from typing import Any
 
 from mcp_types import CallToolResult, TextContent
 
@@ -9,10 +10,12 @@ from server import models, outside
 
 def answer(value: models.Answer) -> CallToolResult:
     """Both forms of a result. What is empty and optional is left out."""
-    content = value.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    quotes = isinstance(value, models.Quoting)
+    content: dict[str, Any] = {"notice": outside.NOTICE} if quotes else {}
+    content |= value.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
         structured_content=content,
-        _meta=outside.META if value.notice else None,
+        _meta=outside.META if quotes else None,
     )

@@ -19,7 +19,7 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from digest import __version__
-from server import prompts, reading, resources, writing
+from server import outside, prompts, reading, resources, writing
 from server.desk import Desk
 
 INSTRUCTIONS = (
@@ -87,6 +87,13 @@ class DigestServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Like the SDK's, but what is wrong with arguments is said in one line."""
+        tool = next((tool for tool in self._tools if tool.name == name), None)
+        if tool is None:
+            raise ToolError(f"no tool {name!r}; there are {', '.join(t.name for t in self._tools)}")
+        known = tool.input_schema["properties"]
+        if unknown := sorted(set(arguments) - set(known)):
+            takes = f"{name} takes {', '.join(known)}" if known else f"{name} takes none"
+            raise ToolError(f"no argument {unknown[0]!r}; {takes}")
         try:
             return await super().call_tool(name, arguments, context)
         except UnexpectedToolError:
@@ -137,7 +144,7 @@ def _slim(node: Any) -> Any:
         key: _slim(value)
         for key, value in node.items()
         if not (key == "title" and isinstance(value, str))
-        and not (key == "default" and value in ("", 0, None, []))
+        and not (key == "default" and value in ("", 0, None, [], outside.NOTICE))
     }
     either = kept.get("anyOf", [])
     if len(either) == 2 and {"type": "null"} in either:  # None is never sent, nor needed

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from digest import schema
+from server import outside
 
-Notice = Annotated[str, Field(description="how to treat the content")]
 Next = Annotated[str, Field(description="pass alone as cursor for more; empty at the end")]
 
 
@@ -23,7 +23,11 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    notice: Notice = ""
+
+class Quoting(Answer):
+    """An answer that quotes what others wrote, and says so first."""
+
+    notice: str = outside.NOTICE
 
 
 class Entry(BaseModel):
@@ -55,7 +59,7 @@ class Reading(BaseModel):
     skipped: int
 
 
-class Newsletters(Answer):
+class Newsletters(Quoting):
     """Answer of `fetch_newsletters`."""
 
     documents: list[DocumentEntry]
@@ -76,7 +80,7 @@ class Provenance(BaseModel):
     dropped: Annotated[list[str], Field(description="names not in the text")] = []
 
 
-class Analysis(Answer):
+class Analysis(Quoting):
     """Answer of `analyze_article`."""
 
     title: str
@@ -95,7 +99,7 @@ class Counts(BaseModel):
     degraded: int
 
 
-class BuiltReport(Answer):
+class BuiltReport(Quoting):
     """Answer of `build_report`."""
 
     report: str
@@ -140,7 +144,7 @@ class Result(BaseModel):
     url: str
 
 
-class Results(Answer):
+class Results(Quoting):
     """Answer of `search_digests`."""
 
     results: list[Result]

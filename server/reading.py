@@ -76,7 +76,6 @@ def register_fetch(mcp: MCPServer[Any], desk: Desk) -> None:
         names = outside.public_names([*settings.source, *(one.source for one in found)])
         return answer(
             models.Newsletters(
-                notice=outside.NOTICE,
                 documents=[_document(one, names) for one in found[:limit]],
                 read=read,
                 problems=problems,
@@ -127,7 +126,6 @@ def register_search(mcp: MCPServer[Any], desk: Desk) -> None:
         )
         return answer(
             models.Results(
-                notice=outside.NOTICE,
                 results=[_result(one) for one in found[:limit]],
                 next_cursor=_next(place, limit, len(found)),
             )

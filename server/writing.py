@@ -87,7 +87,6 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
             _, digest = next(found)
             how = digest.provenance
             return models.Analysis(
-                notice=outside.NOTICE,
                 title=one.title,
                 url=one.url,
                 digest=digest.fields.as_dict(),
@@ -144,7 +143,8 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
 
         return answer(_page(*await desk.work(task, ctx), 0))
 
-    def confirm(
+    @outside.speaking(settings)
+    async def confirm(
         ctx: Context[Any, Any], report: str, sink: str
     ) -> Confirmation | Elicit[Confirmation]:
         """Ask the user where the client can; a client that cannot asks by itself."""
@@ -293,7 +293,6 @@ def _page(built: models.BuiltReport, markdown: str, offset: int) -> models.Built
     )
     return built.model_copy(
         update={
-            "notice": outside.NOTICE,
             "markdown": piece.text,
             "next_cursor": str(following) if piece.end else "",
         }

@@ -22,74 +22,82 @@ from server.desk import Desk
 DIGEST = Path(sys.executable).with_name("digest")
 CACHE = user_cache_path("digest-tests") / "npm"
 
+# One story each: how issues are split is tested elsewhere.
 ISSUES = {
-    "rocket": (
+    "halden": (
         "Orbit Weekly <hello@orbit.example>",
-        "Orbit Weekly 41: a reusable upper stage",
-        [
-            (
-                "Halden lands its upper stage",
-                "Halden Aerospace landed the upper stage of its Skua rocket on a barge near "
-                "Bergen on Thursday, the first orbital upper stage to come back in one piece.",
-            ),
-            (
-                "Norway funds a polar station",
-                "The Norwegian Space Agency will pay Kongsberg Orbital 90 million euros for a "
-                "ground station in Vardø that follows satellites over the pole.",
-            ),
-        ],
+        "Halden lands its upper stage",
+        "Halden Aerospace landed the upper stage of its Skua rocket on a barge near Bergen on "
+        "Thursday, the first orbital upper stage to come back in one piece. The company wants to "
+        "fly the same stage again in March, says its chief engineer Ingrid Solheim.",
     ),
-    "models": (
+    "station": (
+        "Orbit Weekly <hello@orbit.example>",
+        "Norway funds a polar station",
+        "The Norwegian Space Agency will pay Kongsberg Orbital 90 million euros for a ground "
+        "station in Vardø that follows satellites over the pole.",
+    ),
+    "pellucid": (
         "Small Models Digest <letters@smallmodels.example>",
-        "Small models, big week",
-        [
-            (
-                "Pellucid opens its 200M model",
-                "Pellucid Labs released a language model of 200 million parameters under the "
-                "Apache licence. It runs on a phone and answers in JSON, says Mara Lindqvist.",
-            ),
-            (
-                "A grammar that never loops",
-                "Engineers at Tessera found that tight grammars stop small models from writing "
-                "white space for ever. The patch is in llama.cpp since Tuesday.",
-            ),
-            (
-                "Chip prices fall again",
-                "Memory prices fell by a tenth in October, Corvid Research reports, which makes "
-                "machines for local inference cheaper than at any time since 2023.",
-            ),
-        ],
+        "Pellucid opens its 200M model",
+        "Pellucid Labs released a language model of 200 million parameters under the Apache "
+        "licence. It runs on a phone and answers in JSON, says Mara Lindqvist.",
+    ),
+    "grammar": (
+        "Small Models Digest <letters@smallmodels.example>",
+        "A grammar that never loops",
+        "Engineers at Tessera found that tight grammars stop small models from writing white "
+        "space for ever. The patch is in llama.cpp since Tuesday.",
+    ),
+    "chips": (
+        "Small Models Digest <letters@smallmodels.example>",
+        "Chip prices fall again",
+        "Memory prices fell by a tenth in October, Corvid Research reports, which makes machines "
+        "for local inference cheaper than at any time since 2023.",
     ),
     "garden": (
         "The Slow Garden <post@slowgarden.example>",
-        "Leaves, and what to do with them",
-        [
-            (
-                "Leave the leaves",
-                "Leaf litter shelters hedgehogs and beetles until April. Rake paths, leave beds, "
-                "and pile the rest in a corner, advises the Royal Society of Gardeners.",
-            ),
-        ],
+        "Leave the leaves",
+        "Leaf litter shelters hedgehogs and beetles until April. Rake paths, leave beds, and pile "
+        "the rest in a corner, advises the Royal Society of Gardeners.",
     ),
 }
 
 
-def write_issue(folder: Path, name: str, sender: str, subject: str, stories: list) -> Path:
+def write(folder: Path, name: str, sender: str, subject: str, text: str) -> Path:
     message = EmailMessage()
     message["From"] = sender
     message["To"] = "reader@example.com"
     message["Subject"] = subject
     message["Date"] = "Thu, 19 Nov 2026 07:00:00 +0000"
     message["Message-ID"] = f"<{name}@example.com>"
-    body = "".join(
-        f'<h2><a href="https://example.com/{name}/{n}">{title}</a></h2><p>{text}</p>'
-        for n, (title, text) in enumerate(stories)
-    )
     message.set_content("Please read this issue in a browser.")
-    message.add_alternative(f"<html><body><h1>{subject}</h1>{body}</body></html>", "html")
+    link = f'<a href="https://example.com/{name}">{subject}</a>'
+    message.add_alternative(f"<html><body><h1>{link}</h1><p>{text}</p></body></html>", "html")
     path = folder / f"{name}.eml"
     path.write_bytes(message.as_bytes())
     return path
+
+
+@pytest.fixture
+def issues():
+    return ISSUES
+
+
+@pytest.fixture
+def write_issue():
+    return write
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(params=["auto", "legacy"])
+def era(request):
+    """Stateless requests of 2026-07-28, or the handshake of the revisions before."""
+    return request.param
 
 
 @pytest.fixture
@@ -97,7 +105,7 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
     folder.mkdir()
     for name, issue in ISSUES.items():
-        write_issue(folder, name, *issue)
+        write(folder, name, *issue)
     return folder
 
 

@@ -23,11 +23,6 @@ ORDER = [
 MAX_TOKENS = 2500
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 async def listed(desk):
     async with Client(build(desk)) as client:
         return (await client.list_tools()).tools
@@ -55,7 +50,7 @@ async def test_order_annotations_and_schemas(desk):
     assert tuple(fields) == FIELDS
 
 
-async def test_tools_cost_less_than_2500_tokens(desk, node, npm, tmp_path, record_property):
+async def test_tools_cost_less_than_2500_tokens(desk, node, npm, tmp_path):
     """By o200k_base and cl100k_base, of the JSON that tools/list answers."""
     tools = await listed(desk)
     wire = json.dumps(
@@ -78,5 +73,4 @@ async def test_tools_cost_less_than_2500_tokens(desk, node, npm, tmp_path, recor
             text=True,
         )
         tokens = int(done.stdout)
-        record_property(encoding, tokens)
         assert 500 < tokens < MAX_TOKENS
