@@ -5,9 +5,11 @@ the rest. The caller holds `digest.lock` while it runs any of them.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from digest import analyze, extract, report
@@ -119,7 +121,8 @@ def read(raw: RawDocument | Skip) -> Document | Skip:
         return Skip(raw.source, raw.origin, str(error))
     except Exception as error:  # content must never stop a run; the log keeps the trace
         log.exception("cannot read %s", raw.origin)
-        return Skip(raw.source, raw.origin, f"reading failed: {type(error).__name__}: {error}")
+        reason = f"reading failed: {type(error).__name__}: {error}"
+        return Skip(raw.source, raw.origin, reason, retry=True)
 
 
 def raw_mark(raw: RawDocument | Skip) -> str:
@@ -160,27 +163,48 @@ class Written:
     degraded: int
 
 
+# What the model is asked about the kinds that a report tells in one line. A headline without a
+# text gets no summary: there is nothing to summarise, only something to invent.
+ASKS: Mapping[str, tuple[str, ...]] = {
+    "link": ("title", "domains", "relevance_score"),
+    **dict.fromkeys(("sponsor", "job", "event", "poll", "intro"), ("title", "summary")),
+}
+
+
 def digest_documents(
     ledger: Ledger,
     documents: Sequence[Document],
     engine: Engine,
-    fields: tuple[str, ...] = FIELDS,
+    *,
     progress: Progress = silent,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Analyzed]:
-    """Digest every item of the documents; what the ledger has is not asked again."""
+    """Digest every item of the documents; what the ledger has is not asked again.
+
+    Stories get all fields, the kinds of `ASKS` the few that a report shows of them.
+    """
     homes = {document.id: document for document in documents}
     items = [item for document in documents for item in document.items]
-    found = analyze.analyze(
-        items,
-        engine,
-        fields,
-        cache=Cache(ledger, engine.model, fields),
-        progress=lambda done, total: progress("analyze", done, total),
-        cancelled=cancelled,
-    )
-    digests = {item.id: Analyzed(homes[item.document_id], item, digest) for item, digest in found}
+    asked = defaultdict(list)
+    for item in items:
+        asked[ASKS.get(item.kind, FIELDS)].append(item)
+    digests: dict[str, Analyzed] = {}
+    for fields, group in sorted(asked.items(), key=lambda ask: -len(ask[0])):
+        before = len(digests)
+        for item, digest in analyze.analyze(
+            group,
+            engine,
+            fields,
+            cache=Cache(ledger, engine.model, fields),
+            progress=partial(_overall, progress, before, len(items)),
+            cancelled=cancelled,
+        ):
+            digests[item.id] = Analyzed(homes[item.document_id], item, digest)
     return [digests[item.id] for item in items if item.id in digests]
+
+
+def _overall(progress: Progress, before: int, total: int, done: int, _: int) -> None:
+    progress("analyze", before + done, total)
 
 
 def make_report(
