@@ -24,10 +24,10 @@ _SEALED = {
 _ADDRESS = re.compile(
     r"""<\s*([^<>\s@]{1,200}@[^<>\s@]{1,200})\s*>|([^\s<>()"',;:@]+@[^\s<>()"',;@]+)"""
 )
-_INVISIBLE = re.compile(
-    r"<!--.*?-->|<(script|style|head|title|template)\b.*?</\1\s*>|<[^>]*>|&(?:nbsp|zwnj|#\d+);",
-    re.S | re.I,
-)
+_UNSEEN = [("<!--", "-->")] + [
+    (f"<{tag}", f"</{tag}") for tag in ("script", "style", "head", "title", "template")
+]
+_TAG = re.compile(r"<[^<>]*>|&(?:nbsp|zwnj|shy|#\d{1,7});")
 _STUB = re.compile(
     r"""(?ix)
     (view|read|open|see|display|click) .{0,60} (browser|online|on\s+the\s+web|web\s+version|html)
@@ -207,8 +207,12 @@ class _Reading:
         marked = part.kind in _HTML or mime.looks_like_html(data)
         text, warning = charset.decode(data, part.params.get("charset"), html=marked)
         self.warn(warning)
-        if marked and re.search(r"<[a-zA-Z!/]", text):
-            return _Body(markup=text)
+        if _is_binary(text):
+            self.attachments.append(f"binary data that calls itself {part.kind or 'text'}")
+            return _Body()
+        if marked:  # where no tag is used, line breaks are all the structure there is
+            tagged = re.search(r"<[a-zA-Z!/]", text)
+            return _Body(markup=text if tagged else plain_to_html(html.unescape(text)))
         if "-----BEGIN PGP MESSAGE-----" in text:
             self.sealed = "encrypted"
             text = re.sub(
@@ -227,7 +231,15 @@ class _Reading:
             return f"the message is {self.sealed}"
         if self.attachments:
             return f"the message holds only {', '.join(sorted(set(self.attachments))[:3])}"
+        if self.warnings:
+            return self.warnings[0]
         return "the message has no body" if len(root.headers) else "the message is empty"
+
+
+def _is_binary(text: str) -> bool:
+    sample = text[:4096]
+    odd = sum(1 for char in sample if char < " " and char not in "\t\n\r\f\v\x1b\x08")
+    return odd > 4 + len(sample) // 100
 
 
 def _is_attachment(part: Part) -> bool:
@@ -245,16 +257,34 @@ def _speaking_headers(root: Part) -> Headers:
 
 def _visible(markup: str) -> bool:
     """Whether there is anything to see: text, or a picture."""
-    text = _INVISIBLE.sub(" ", markup)
-    return bool(re.search(r"\w", text)) or "<img" in markup.lower()
+    text = markup.lower()
+    for opening, closing in _UNSEEN:
+        text = _without(text, opening, closing)
+    return "<img" in text or re.search(r"\w", _TAG.sub(" ", text)) is not None
+
+
+def _without(text: str, opening: str, closing: str) -> str:
+    """`text` without what stands from `opening` to `closing`, in linear time."""
+    kept, at, look = [], 0, 0
+    while (start := text.find(opening, look)) >= 0:
+        look = start + len(opening)
+        if opening[-1].isalpha() and text[look : look + 1].isalnum():
+            continue  # <header> is no <head>
+        kept.append(text[at:start])
+        at = look = text.find(closing, look)
+        if at < 0:
+            return "".join(kept)
+    return "".join(kept) + text[at:]
 
 
 def is_stub(plain: str) -> bool:
     """Whether a plain part only says that there is something to see elsewhere."""
+    if len(plain) > 4_000:
+        return False
     text = " ".join(_LINK.sub(" ", plain).split())
     if len(text) > 600:
         return False
-    return not re.search(r"\w{2}", text) or bool(_STUB.search(text))
+    return not re.search(r"\w", text) or bool(_STUB.search(text))
 
 
 def plain_to_html(text: str) -> str:
@@ -278,24 +308,24 @@ def _linked(text: str) -> str:
 
 def unflow(text: str, delete_space: bool = False) -> str:
     """Format=flowed (RFC 3676) undone: soft line breaks joined, space stuffing removed."""
-    out: list[str] = []
+    paragraphs: list[list[str]] = []
     open_quote = -1  # depth of the paragraph that the next line may continue
     for line in text.split("\n"):
         stripped = line.lstrip(">")
         depth = len(line) - len(stripped)
         stripped = stripped.removeprefix(" ")
-        if stripped in {"-- ", "--"}:
+        if stripped in {"-- ", "--"}:  # a signature's mark is no soft break
+            paragraphs.append([line])
             open_quote = -1
-            out.append(line)
             continue
         soft = stripped.endswith(" ")
         body = stripped[:-1] if soft and delete_space else stripped
-        if open_quote == depth and out:
-            out[-1] += body
+        if open_quote == depth:
+            paragraphs[-1].append(body)
         else:
-            out.append((">" * depth + " " if depth else "") + body)
+            paragraphs.append([">" * depth + " " if depth else "", body])
         open_quote = depth if soft else -1
-    return "\n".join(out)
+    return "\n".join(map("".join, paragraphs))
 
 
 def _sender(headers: Headers) -> tuple[str, str]:

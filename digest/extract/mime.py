@@ -8,6 +8,7 @@ keeps every line as an object and asks every open boundary about each one (25 Mi
 import binascii
 import email.utils
 import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,8 +24,8 @@ _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?(.{0,2000}?)(?:\?=|\Z)", re.S)
 _TYPE = re.compile(r"\s*([\w.+-]{1,100})/([\w.+-]{1,100})")
 _PARAM = re.compile(r"""([\w*-]{1,80})\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))""")
-_PROSE = re.compile(rb"\n[^\n]*\S +\S[^\n]*")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_PROSE = re.compile(rb"\n(?:[^\n]*\S +\S|[_*-]{4})[^\n]*")
+_NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + b"0123456789+/="))
 
 
 class Headers:
@@ -303,18 +304,17 @@ def decode_base64(raw: bytes) -> bytes:
 
     Text that is plainly not base64 comes back as it is.
     """
-    # A mailing list may have put its footer behind the encoded body.
-    clean = _PROSE.sub(b"\n", raw)
-    chunks = [_NOT_BASE64.sub(b"", chunk) for chunk in re.split(rb"=+", clean)]
-    kept = sum(map(len, chunks))
-    dense = len(raw) - raw.count(b"\n")
-    if kept < dense * 0.7 - 8 or (kept and not kept // 4):
+    # A mailing list may have put its footer, in plain text, behind the encoded body.
+    body, footers = _PROSE.subn(b"\n", raw)
+    clean = body.translate(None, _NOT_BASE64)
+    stray = len(body) - body.count(b"\n") - len(clean)
+    if stray > 1 + len(clean) // 10 or (footers and len(clean) % 4):
         return raw
-    out = []
-    for chunk in chunks:
-        whole = chunk[: len(chunk) - 1] if len(chunk) % 4 == 1 else chunk
-        out.append(binascii.a2b_base64(whole + b"=" * (-len(whole) % 4)))
-    return b"".join(out)
+    out = bytearray()
+    for found in re.finditer(rb"[^=]+", clean):
+        chunk = found[0][: len(found[0]) - 1] if len(found[0]) % 4 == 1 else found[0]
+        out += binascii.a2b_base64(chunk + b"=" * (-len(chunk) % 4))
+    return bytes(out)
 
 
 def _decode_uu(raw: bytes) -> bytes:
