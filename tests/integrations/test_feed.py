@@ -1,4 +1,5 @@
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -279,7 +280,8 @@ def test_json_feed() -> None:
 def test_atom_with_relative_links_and_html_titles() -> None:
     atom = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://news.example/blog/">
     <title>Blog</title><entry><id>urn:1</id><title type="html">
-    Fish &amp;amp; &lt;b&gt;chips&lt;/b&gt;</title><link href="fish"/><updated>2026-11-20T08:00:00Z</updated>
+    Fish &amp;amp; &lt;b&gt;chips&lt;/b&gt;</title>
+    <link href="fish"/><updated>2026-11-20T08:00:00Z</updated>
     <content type="html">&lt;a href="more">more&lt;/a></content></entry></feed>"""
     (one,) = feedparse.parse(atom, "https://news.example/feed").entries
     assert (one.title, one.url) == ("Fish & chips", "https://news.example/blog/fish")
@@ -300,13 +302,13 @@ def test_entities_do_not_explode() -> None:
     bomb += "<item><title>&e11;</title><description>&e11;</description></item></channel></rss>"
     external = bomb.replace('<!ENTITY e0 "boom">', '<!ENTITY e0 SYSTEM "file:///etc/passwd">')
     for content in (bomb, external):
-        began = datetime.now(UTC)
+        began = time.process_time()
         try:
             feed = feedparse.parse(content.encode(), "https://news.example/feed")
             assert all(len(one.html) < 10_000 and "root:" not in one.html for one in feed.entries)
         except SourceError:
             pass
-        assert (datetime.now(UTC) - began).total_seconds() < 5
+        assert time.process_time() - began < 5
 
 
 def test_every_file_of_the_collection_is_read_or_refused_with_a_reason(capsys) -> None:
@@ -318,12 +320,12 @@ def test_every_file_of_the_collection_is_read_or_refused_with_a_reason(capsys) -
     import feedparser
 
     counts = {"read": 0, "refused": 0, "entries": 0}
-    slowest = timedelta()
+    slowest = 0.0  # seconds of processor time
     files = [path for path in FEEDS.rglob("*.*") if path.is_file() and path.name != "index.jsonl"]
     for path in sorted(files):
         name, content = path.name, path.read_bytes()
         theirs = feedparser.parse(io.BytesIO(content))
-        began = datetime.now(UTC)
+        began = time.process_time()
         try:
             feed = feedparse.parse(content, "https://news.example/feed")
         except SourceError as error:
@@ -334,11 +336,11 @@ def test_every_file_of_the_collection_is_read_or_refused_with_a_reason(capsys) -
             assert len(feed.entries) == len(theirs.entries), name
             counts["read"] += 1
             counts["entries"] += len(feed.entries)
-        slowest = max(slowest, datetime.now(UTC) - began)
+        slowest = max(slowest, time.process_time() - began)
     assert counts["read"] >= 700
-    assert slowest < timedelta(seconds=5)
+    assert slowest < 5
     with capsys.disabled():
-        sys.stdout.write(f"\nfeeds {len(files)} {counts} slowest {slowest.total_seconds():.2f} s ")
+        sys.stdout.write(f"\nfeeds {len(files)} {counts} slowest {slowest:.2f} s ")
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,6 +1,7 @@
 import json
 import re
 import sys
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,9 +127,9 @@ def test_charsets_are_read_as_browsers_read_them(server) -> None:
     ids=["empty", "deep", "wide", "lists", "tables", "links", "json", "meta", "bytes"],
 )
 def test_no_page_takes_long(html) -> None:
-    began = datetime.now(UTC)
+    began = time.process_time()
     page.read(html, "https://example.org/a")
-    assert (datetime.now(UTC) - began).total_seconds() < 10
+    assert time.process_time() - began < 10
 
 
 @settings(max_examples=60, deadline=None)
