@@ -91,6 +91,7 @@ def _keep(client: Path, file: Path) -> None:
 
 
 def _sign_in(client: Path, scopes: list[str], paste: bool, port: int) -> dict[str, Any]:
+    import threading
     import webbrowser
 
     from integrations.google.auth import SignIn
@@ -104,7 +105,8 @@ def _sign_in(client: Path, scopes: list[str], paste: bool, port: int) -> dict[st
     with Loopback(port) as server:
         sign_in = SignIn(client, scopes, server.address)
         click.echo(f"Sign in at this address:\n\n{sign_in.url}\n", err=True)
-        webbrowser.open(sign_in.url)
+        # In a thread: a browser in the terminal returns only when it is done.
+        threading.Thread(target=webbrowser.open, args=(sign_in.url,), daemon=True).start()
         return sign_in.finish(server.wait(WAIT))
 
 

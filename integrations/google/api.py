@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from requests import Response
 
 log = logging.getLogger(__name__)
+# It tells of each of its own repetitions; what matters of them is said here, in one sentence.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 # The one place that knows Google's hosts; `[google] root` takes the place of all of them.
 ROOTS = {"gmail": "https://gmail.googleapis.com", "drive": "https://www.googleapis.com"}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
 SCOPE = "https://www.googleapis.com/auth/"
+TOKEN_SERVER = "https://oauth2.googleapis.com/token"  # noqa: S105
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READ, MODIFY, SEND, DRIVE = "gmail.readonly", "gmail.modify", "gmail.send", "drive.file"
 
@@ -140,8 +141,15 @@ def credentials(account: Account, needed: Iterable[str]) -> "Credentials":
         else:
             from google.oauth2 import credentials as user
 
-            made = user.Credentials.from_authorized_user_info(held)  # type: ignore[no-untyped-call]
-    except ValueError as error:
+            # Not `from_authorized_user_info`: it takes no token server but its own.
+            made = user.Credentials(  # type: ignore[no-untyped-call]
+                token=None,
+                refresh_token=held["refresh_token"],
+                client_id=held["client_id"],
+                client_secret=held["client_secret"],
+                token_uri=held.get("token_uri") or TOKEN_SERVER,
+            )
+    except (ValueError, KeyError) as error:
         raise AccessError(
             f"{account.file} is damaged ({error}); run `{diagnosis.command(account.name)}`"
         ) from error
@@ -172,6 +180,11 @@ class SignIn:
             ) from error
         from google_auth_oauthlib.flow import Flow
 
+        # oauthlib's own switches. Users may untick boxes, and Google then answers with fewer
+        # scopes (`require` tells); a token server on this very machine needs no TLS.
+        os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"  # noqa: S105
+        if urlsplit(self._client[kind]["token_uri"]).hostname in LOOPBACK:
+            os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
         self.flow = Flow.from_client_config(
             self._client, list(scopes), redirect_uri=redirect, autogenerate_code_verifier=True
         )
@@ -218,11 +231,6 @@ class SignIn:
         import requests
         from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
-        # oauthlib's own switches. Users may untick boxes, and Google then answers with fewer
-        # scopes (`require` tells); a token server on this very machine needs no TLS.
-        os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"  # noqa: S105
-        if urlsplit(self.flow.client_config["token_uri"]).hostname in LOOPBACK:
-            os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
         try:
             token: Mapping[str, Any] = self.flow.fetch_token(
                 code=code, include_client_id=True, timeout=30

