@@ -53,6 +53,15 @@ class HttpSettings(BaseModel):
     size: int = Field(default=16 * 2**20, gt=0)  # bytes of one page
 
 
+class ImapSettings(BaseModel):
+    """Table `[imap]`: how the passwords of `imap:` sources are found; ~/.netrc is asked last."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    password: SecretStr = SecretStr("")  # better in DIGEST_IMAP__PASSWORD than in the file
+    password_command: list[str] = []  # {user} and {host} are filled in, for several accounts
+
+
 class GoogleSettings(BaseModel):
     """Table `[google]`."""
 
@@ -98,6 +107,7 @@ class Settings(BaseSettings):
     ollama: OllamaSettings = OllamaSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     http: HttpSettings = HttpSettings()
+    imap: ImapSettings = ImapSettings()
     google: GoogleSettings = Field(default_factory=GoogleSettings)
     smtp: SmtpSettings = SmtpSettings()
 

@@ -19,6 +19,7 @@ SOURCES: Mapping[str, str] = {
     "folder": "integrations.folder:FolderSource",
     "gmail": "integrations.gmail:GmailSource",
     "hackernews": "integrations.hackernews:HackerNewsSource",
+    "imap": "integrations.imap:ImapSource",
     "mailbox": "integrations.mailbox:MailboxSource",
     "reddit": "integrations.reddit:RedditSource",
     "web": "integrations.web:WebSource",
@@ -32,7 +33,7 @@ SINKS: Mapping[str, str] = {
 # These take an account by the user's name for it: `gmail+work:label:news`.
 WITH_ACCOUNT = frozenset({"drive", "gmail"})
 # Of these, the class is called with the settings as well: hosts, accounts, passwords.
-CONFIGURED = frozenset({"drive", "feed", "gmail", "hackernews", "reddit", "smtp", "web"})
+CONFIGURED = frozenset({"drive", "feed", "gmail", "hackernews", "imap", "reddit", "smtp", "web"})
 
 
 def source(spec: str, settings: "Settings | None" = None) -> Source:
