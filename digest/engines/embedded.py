@@ -1,10 +1,11 @@
 """The model inside this process: llama.cpp's server through xllamacpp.
 
-Requests go to the server by function calls, one thread a slot; the server works on all slots in
-one batch. Its socket is only used to count tokens: a Unix socket in a private folder where the
-system has them, else a loopback port behind a random key.
+Requests go to the server by function calls, one thread a slot; it computes all slots in one
+batch. Its socket only serves to count tokens: a Unix socket in a private folder where the system
+has them, else a loopback port; both behind a random key.
 """
 
+import json
 import os
 import secrets
 import socket
@@ -23,8 +24,13 @@ from digest.prompt import STOP, chatml
 from digest.protocols import Answer, Ask
 
 CONTEXT = 4096  # tokens a slot: 2,048 of text, the prompt around it and the longest answer
-SLOTS = 8  # by measurement on 2 cores: docs/lab-log-engines.md
-BATCH = 512  # tokens computed at once
+SLOTS = 8  # by measurement: docs/lab-log-engines.md
+_BATCH = 512  # tokens computed at once
+
+# On a busy machine, threads that spin while they wait for each other slow the model down 25 times;
+# threads that sleep at once cost a quarter of the speed on a free one. This is in between. libgomp
+# reads it once, when llama.cpp is loaded.
+_SPINS = {"GOMP_SPINCOUNT": "10000"}
 
 
 class EmbeddedEngine:
@@ -35,9 +41,9 @@ class EmbeddedEngine:
 
     def __init__(self, weights: Weights | None = None, *, threads: int = 0, slots: int = 0) -> None:
         """Load the model; 0 = what fits this machine. Raises EngineUnavailable."""
-        # On a busy machine threads that spin while they wait for each other slow the model down
-        # ten times and more. libgomp reads this once, when llama.cpp is loaded.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        if "OMP_WAIT_POLICY" not in os.environ:
+            for name, value in _SPINS.items():
+                os.environ.setdefault(name, value)
         try:
             import httpx
             import xllamacpp
@@ -52,23 +58,24 @@ class EmbeddedEngine:
             raise EngineUnavailable(str(error)) from error
         self.model = weights.model
         self.slots = slots or SLOTS
-        self._closing = threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="digest-")
+        unix = hasattr(socket, "AF_UNIX") and os.name == "posix"
+        key = secrets.token_hex(16)
         params = xllamacpp.CommonParams()
         params.model.path = str(weights.path)
         if weights.adapter:
-            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(weights.adapter), 1.0)]
+            lora = xllamacpp.CommonAdapterLoraInfo()
+            lora.path, lora.scale = str(weights.adapter), 1.0
+            params.lora_adapters = [lora]
         params.n_parallel = self.slots
         params.n_ctx = CONTEXT * self.slots
-        params.n_batch = params.n_ubatch = BATCH
+        params.n_batch = params.n_ubatch = _BATCH
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or _threads()
         params.cache_ram_mib = 0  # items share no more than the system turn
         params.verbosity = -1
-        params.ui = False
-        params.endpoint_slots = False
+        params.ui = params.endpoint_slots = False
         params.cors_origins = "http://localhost"
-        params.api_keys = [secrets.token_hex(16)]
-        unix = hasattr(socket, "AF_UNIX") and os.name != "nt"
+        params.api_keys = [key]
         if unix:
             params.hostnames = [str(Path(self._folder.name) / "llama.sock")]
         try:
@@ -76,12 +83,12 @@ class EmbeddedEngine:
         except (RuntimeError, ValueError) as error:
             self._folder.cleanup()
             raise EngineUnavailable(
-                f"llama.cpp cannot load {weights.path}; get it anew with `digest model pull`"
+                f"llama.cpp cannot load {weights.path}; remove it and run `digest model pull`"
             ) from error
         self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=params.hostnames[0]) if unix else None,
-            base_url="http://digest" if unix else self._server.listening_address,
-            headers={"Authorization": f"Bearer {params.api_keys[0]}"},
+            transport=httpx.HTTPTransport(uds=params.hostnames[0] if unix else None),
+            base_url="http://localhost" if unix else self._server.listening_address,
+            headers={"Authorization": f"Bearer {key}"},
             timeout=60,
             trust_env=False,
         )
@@ -92,41 +99,60 @@ class EmbeddedEngine:
         return len(reply.raise_for_status().json()["tokens"])
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
-        """Answer a batch over all slots, each as soon as it is there, in any order."""
+        """Answer a batch over all slots, each as soon as it is there, in any order.
+
+        Closing the iterator stops what is being answered within a token.
+        """
+        stop = threading.Event()
         pool = ThreadPoolExecutor(self.slots, thread_name_prefix="slot")
         try:
-            pending = [pool.submit(self._one, index, ask) for index, ask in enumerate(asks)]
+            pending = [pool.submit(self._one, n, ask, stop) for n, ask in enumerate(asks)]
             for future in as_completed(pending):
                 yield future.result()
         finally:
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _one(self, index: int, ask: Ask) -> Answer:
+    def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
         request = {
             "prompt": chatml(ask.messages),
             "grammar": gbnf(ask.fields),
             "max_tokens": ask.max_tokens,
             "stop": [STOP],
             "temperature": 0,
+            "stream": True,
+            "stream_options": {"include_usage": True},
         }
-        reply = self._server.handle_completions(request)
-        if "choices" not in reply:
-            error = reply.get("error", reply)
-            return Answer(index, "", "error", error=str(error.get("message", error)))
-        choice, usage = reply["choices"][0], reply["usage"]
-        return Answer(
-            index,
-            choice["text"],
-            choice["finish_reason"],
-            usage["prompt_tokens"],
-            usage["completion_tokens"],
-        )
+        events: list[bytes] = []
+
+        def take(event: bytes) -> bool:
+            events.append(event)
+            return stop.is_set()
+
+        self._server.handle_completions(json.dumps(request).encode(), take)
+        return _answer(index, events)
 
     def close(self) -> None:
         """Free the model."""
         self._http.close()
         self._server = None
         self._folder.cleanup()
+
+
+def _answer(index: int, events: Sequence[bytes]) -> Answer:
+    """Put the events of a stream together: text, how it ended, and the usage at its end."""
+    text, finish, usage = "", "error", {}
+    for event in map(json.loads, events):
+        if "error" in event or "choices" not in event:
+            error = event.get("error", event)
+            return Answer(index, "", "error", error=str(error.get("message", error)))
+        for choice in event["choices"]:
+            text += choice["text"]
+            finish = choice["finish_reason"] or finish
+        usage = event.get("usage") or usage
+    reason = "the answer was broken off" if finish == "error" else ""
+    tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+    return Answer(index, text, finish, *tokens, error=reason)
 
 
 def _threads() -> int:
