@@ -15,6 +15,18 @@ from digest.extract import dom
 from digest.extract.style import Sheet, Style, declared, hides, inherit, px
 
 
+_WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+def count_words(text: str) -> int:
+    """Words of a text; a CJK character counts half a word."""
+    if text.isascii():
+        return len(_WORD.findall(text))
+    cjk = len(_CJK.findall(text))
+    return len(_WORD.findall(_CJK.sub(" ", text))) + (cjk + 1) // 2
+
+
 class Gap(IntEnum):
     """What stands between a block and the one before, weakest first."""
 
@@ -59,14 +71,28 @@ class Block:
     rows: list[list[list[Span]]] = field(default_factory=list)  # a data table: rows of cells
     entry: int = 0  # number of the list entry it belongs to, 0 outside lists
 
+    _text: str | None = None
+    _words: int = 0
+
     @property
     def text(self) -> str:
         """What it says, white space collapsed, images by their alt text."""
-        if self.rows:
-            return "\n".join(
-                " ".join("".join(s.text for s in cell) for cell in row) for row in self.rows
-            )
-        return " ".join("".join(span.text for span in self.spans).split())
+        if self._text is None:
+            rows = self.rows or [[self.spans]]
+            cells = [" ".join("".join(s.text for s in cell) for cell in row) for row in rows]
+            self._text = " ".join(" ".join(cells).split())
+            self._words = count_words(self._text)
+        return self._text
+
+    @property
+    def glance(self) -> str:
+        """The first 600 characters: enough to tell what a block is."""
+        return self.text[:600]
+
+    @property
+    def words(self) -> int:
+        """How many words it has."""
+        return self._words if self.text else 0
 
 
 @dataclass(slots=True)
@@ -91,6 +117,7 @@ _BULLETS = re.compile(r"[•●○◦▪■□▸►‣⁃∙·*–—-]|>{1,2}|
 _DASHES = re.compile(r"(?:[-=_*~#•·—–─━═+]\s*){4,}|(?:[*•·∙⁂]\s*){2,}")
 _SPACE = re.compile(r"[ \t\r\n\f\xa0\u2000-\u200a\u202f\u205f\u3000]+")
 _MAX_CELL = 100
+MAX_BLOCKS = 10_000
 
 
 def read(html: str) -> Page:
@@ -124,7 +151,7 @@ class _Layout:
         self.levels: list[int] = [0]
         self.count = 0
         self.quote = 0
-        self.closers: list[list[str]] = []
+        self.closers: list[tuple[int, bool]] = []  # open elements: identity, block or not
 
     def run(self, root: LexborNode) -> None:
         steps = dom.walk(root)
@@ -140,8 +167,10 @@ class _Layout:
                 skip = True
             elif entering:
                 skip = self.enter(node, tag)
-            elif self.closers and self.closers[-1][0] == str(node.mem_id):
+            elif self.closers and self.closers[-1][0] == node.mem_id:
                 self.leave(tag)
+            if len(self.blocks) >= MAX_BLOCKS:
+                break
             try:
                 step = steps.send(skip) if entering else next(steps)
             except StopIteration:
@@ -174,7 +203,7 @@ class _Layout:
         block = block or display in ("block", "table", "flex", "grid", "list-item")
         if tag in ("td", "th", "tr", "li"):
             block = True
-        self.closers.append([str(node.mem_id), "block" if block else ""])
+        self.closers.append((node.mem_id, block))
         self.styles.append(inherit(self.styles[-1], found))
         href = (attributes.get("href") or "").strip() if tag == "a" else ""
         self.hrefs.append(href if tag == "a" and "href" in attributes else self.hrefs[-1])
@@ -301,7 +330,7 @@ class _Layout:
         headed = (table.attributes.get("border") or "0") not in ("0", "")
         for node in table.traverse(include_text=True):
             tag = node.tag or ""
-            if node == table:
+            if node.mem_id == table.mem_id:
                 continue
             if tag in ("table", "img", "h1", "h2", "h3", "ul", "ol", "blockquote", "div", "hr"):
                 return []

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from digest.extract import words
 from digest.extract.blocks import Block, Box, Gap
-from digest.extract.looks import body_size, count_words
+from digest.extract.looks import body_size
 
 _MONEY = re.compile(r"^\W*(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£]|other(?: amount)?)\W*$", re.I)
 _HEADER_SHARE = 0.35  # a header reaches no further into the page
@@ -42,7 +42,7 @@ def clean(blocks: Sequence[Block]) -> list[Block]:
         block.gap = max(block.gap, gap) if gap > Gap.BLOCK else block.gap
         gap = Gap.SOFT
         out.append(block)
-    return out
+    return out or kept
 
 
 def forwarded_subject(blocks: Sequence[Block]) -> str:
@@ -65,7 +65,7 @@ def _captions(blocks: Sequence[Block], number: int, size: float) -> bool:
     if not all(span.image or not span.text.strip() for span in above.spans) or not above.spans:
         return False
     sizes = [span.style.size for span in block.spans if span.text.strip()]
-    return bool(sizes) and max(sizes) <= 0.9 * size and count_words(block.text) <= 40
+    return bool(sizes) and max(sizes) <= 0.9 * size and block.words <= 40
 
 
 def weight(block: Block, size: float, *, edge: bool = False) -> float:
@@ -73,8 +73,8 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
 
     Addresses count at the page's edges only: inside, they say where an event takes place.
     """
-    text = block.text
-    count = count_words(text)
+    text = block.glance
+    count = block.words
     solid = [span for span in block.spans if span.text.strip() and not span.image]
     if not solid and not block.rows:
         if not text:

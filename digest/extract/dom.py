@@ -5,7 +5,7 @@ depth of the open elements, so a page nested deeper than any layout is flattened
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -66,12 +66,13 @@ def _step(match: re.Match[str], depth: int) -> int:
     return max(depth - 1, 0) if match[1] else depth + 1
 
 
-def walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
+def walk(root: LexborNode) -> Generator[tuple[LexborNode, bool], bool | None, None]:
     """Every node in document order as (node, True), elements again as (node, False) at their end.
 
     Send a true value back to leave out what is inside the element just yielded.
     """
     node: LexborNode | None = root
+    last = root.mem_id  # nodes compare by their HTML, which takes time
     while node is not None:
         skip = yield node, True
         child = None if skip else node.child
@@ -80,7 +81,7 @@ def walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
             continue
         while node is not None:
             yield node, False
-            if node == root:
+            if node.mem_id == last:
                 return
             following = node.next
             if following is not None:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from digest.extract import links, words
-from digest.extract.blocks import Block, Gap, Span
+from digest.extract.blocks import Block, Gap, Span, count_words
 from digest.extract.kinds import kind
 from digest.extract.boilerplate import footer, weight
-from digest.extract.looks import Head, Look, body_size, count_words, find, is_target, join_split
+from digest.extract.looks import Head, Look, body_size, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
 from digest.extract.starts import (
@@ -69,8 +69,8 @@ def split(blocks: Sequence[Block], title: str) -> list[Draft]:
     )
     drafts = _segments(plan, title)
     stories = [draft for draft in drafts if draft.kind != "intro"]
-    total = sum(count_words(block.text) for block in blocks)
-    told = sum(count_words(d.title) + sum(count_words(b.text) for b in d.blocks) for d in stories)
+    total = sum(block.words for block in blocks)
+    told = sum(count_words(d.title) + sum(b.words for b in d.blocks) for d in stories)
     if len(stories) < 2 or told < MULTI_SHARE * total:
         return _single(blocks, plan.heads, title, top[:1])
     return drafts
@@ -81,7 +81,7 @@ def _masthead(blocks: Sequence[Block], title: str) -> range:
     for number, block in enumerate(blocks[:8]):
         if same(block.text, title):
             end = number + 1
-            while end < len(blocks) and count_words(blocks[end].text) <= MASTHEAD_WORDS:
+            while end < len(blocks) and blocks[end].words <= MASTHEAD_WORDS:
                 end += 1
             return range(number, end if end - number <= 8 else number + 1)
     return range(0)
@@ -108,19 +108,19 @@ def _unsigned(blocks: list[Block]) -> list[Block]:
     """A letter from behind its salutation to before its signature."""
     first = 0
     for number, block in enumerate(blocks[: max(len(blocks) // 3, 1)]):
-        before = sum(count_words(b.text) for b in blocks[:number])
+        before = sum(b.words for b in blocks[:number])
         if _salutes(block) and before <= PROMO_WORDS and number + 1 < len(blocks):
             first = number + 1
     for number in range(max(first + 1, len(blocks) - 8), len(blocks)):
         rest = blocks[number:]
-        counts = [count_words(block.text) for block in rest]
-        if words.FAREWELL.match(rest[0].text) and max(counts) <= 12 and sum(counts) <= 40:
+        counts = [block.words for block in rest]
+        if words.FAREWELL.match(rest[0].glance) and max(counts) <= 12 and sum(counts) <= 40:
             return blocks[first:number]
     return blocks[first:]
 
 
 def _salutes(block: Block) -> bool:
-    return bool(words.GREETING.match(block.text)) and count_words(block.text) <= 8
+    return bool(words.GREETING.match(block.glance)) and block.words <= 8
 
 
 def _segments(plan: Outline, title: str) -> list[Draft]:
@@ -166,17 +166,17 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
 def _promotes(block: Block, body: Sequence[Block], size: float) -> bool:
     """Whether an item is talk of the newsletter about itself."""
     own = weight(block, size)
-    if _leaves(block) and sum(count_words(b.text) for b in body) <= PROMO_WORDS:
+    if _leaves(block) and sum(b.words for b in body) <= PROMO_WORDS:
         return True
     if own + sum(weight(b, size) for b in body) >= 0.5:
         return True
-    return own >= 1.0 and sum(count_words(b.text) for b in body) <= PROMO_WORDS
+    return own >= 1.0 and sum(b.words for b in body) <= PROMO_WORDS
 
 
 def _banner(plan: Outline, number: int, body: Sequence[Block]) -> bool:
     """Whether the first start is the newsletter's own name: unlike and above all others."""
     head = plan.heads[number]
-    if head is None or head.rest or head.href or sum(count_words(b.text) for b in body) > BANNER:
+    if head is None or head.rest or head.href or sum(b.words for b in body) > BANNER:
         return False
     others = [h for n, h in enumerate(plan.heads) if h and plan.starts[n] and n != number]
     return all(h.look != head.look and h.prominence < head.prominence for h in others)
@@ -187,7 +187,7 @@ def _leads(blocks: Sequence[Block], number: int) -> bool:
     block = blocks[number]
     if picture(block):
         return True
-    mark = count_words(block.text) <= 6 and bool(words.SPONSOR.search(block.text))
+    mark = block.words <= 6 and bool(words.SPONSOR.search(block.glance))
     return mark and block.gap >= max(blocks[number + 1].gap, Gap.BLOCK)
 
 
@@ -225,15 +225,15 @@ def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float
         if pressed is not None:
             cut = next((n for n in range(pressed + 1, len(body)) if heads[number + 1 + n]), cut)
     farewell = next((n for n, b in enumerate(body) if _leaves(b)), len(body))
-    if farewell < cut and sum(count_words(b.text) for b in body[farewell:]) <= LEAD_IN_WORDS:
+    if farewell < cut and sum(b.words for b in body[farewell:]) <= LEAD_IN_WORDS:
         return body[:farewell]
-    if sum(count_words(b.text) for b in body[cut:]) <= limit:
+    if sum(b.words for b in body[cut:]) <= limit:
         return body[:cut]
     return body
 
 
 def _leaves(block: Block) -> bool:
-    return bool(words.FAREWELL.match(block.text)) and count_words(block.text) <= 25
+    return bool(words.FAREWELL.match(block.glance)) and block.words <= 25
 
 
 def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: float) -> None:
@@ -243,7 +243,7 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
         _apart(drafts, text[:1], text[1], "")
         text = text[len(drafts) :]
     text = [b for b in text if not _salutes(b) and not same(b.text, title)]
-    text = [b for b in text if not b.marker or count_words(b.text) > INDEX_WORDS or _linked(b)]
+    text = [b for b in text if not b.marker or b.words > INDEX_WORDS or _linked(b)]
     prose = " ".join(b.text for b in text if _SENTENCE.match(b.text))
     if count_words(prose) >= INTRO_WORDS and len(_SENTENCE.findall(prose)) > 2:
         while text and not _SENTENCE.match(text[0].text):
@@ -254,7 +254,7 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
 def _apart(drafts: list[Draft], body: Sequence[Block], following: Block, section: str) -> None:
     """Add text that stands in a cell of its own before the first item and links out: an advert."""
     text = [block for block in body if not picture(block)]
-    count = sum(count_words(block.text) for block in text)
+    count = sum(block.words for block in text)
     if not text or count < ADVERT_WORDS or min(text[0].gap, following.gap) < Gap.CELL:
         return
     if len(text) <= 3 and any(_linked(block) for block in text):
@@ -273,7 +273,7 @@ def _names_section(head: Head | None, body: Sequence[Block], plan: Outline, end:
     if head.rest or head.href or head.look.listed:
         return False
     text = [block for block in body if not picture(block)]
-    count = sum(count_words(block.text) for block in text)
+    count = sum(block.words for block in text)
     if count == 0:
         return True
     if any(action(block) for block in text):

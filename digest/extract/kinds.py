@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from digest.extract import words
-from digest.extract.looks import count_words
+from digest.extract.blocks import count_words
 from digest.records import ItemKind
 
 _CLOCK = re.compile(
@@ -38,6 +38,8 @@ def kind(title: str, text: str, section: str, href: str, marks: Sequence[str]) -
 def sponsored(title: str, text: str, marks: Sequence[str]) -> bool:
     """Whether a sponsor's sign stands above, at the head or at the foot of the text."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    signs = [*(m for m in marks if count_words(m) <= 14), title if count_words(title) <= 8 else ""]
-    signs += [line for line in lines[:1] + lines[-1:] if count_words(line) <= 14]
-    return any(words.SPONSOR.search(sign) for sign in signs if sign)
+    signs = [*marks, *lines[:1], *lines[-1:]]
+    short = [sign for sign in signs if len(sign) <= 200 and count_words(sign) <= 14]
+    if count_words(title) <= 8:
+        short.append(title)
+    return any(words.SPONSOR.search(sign) for sign in short)

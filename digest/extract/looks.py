@@ -10,21 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from digest.extract.blocks import Block, Gap, Span
+from digest.extract.blocks import Block, Gap, Span, count_words
 from digest.extract.style import BODY_SIZE, Colour
 
 MAX_HEAD_WORDS = 32
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LEAD_IN = re.compile(r"[\s\W\d]{0,6}")  # "▶ ", "1. ", an opening quote
 _BREAK = re.compile(r"\s*[:：—–|•]|\s+-\s|\s*$")
 _STOP = re.compile(r"[:：.!?。！？—–|-]\W*$")
-
-
-def count_words(text: str) -> int:
-    """Words of a text; a CJK character counts half a word."""
-    cjk = len(_CJK.findall(text))
-    return len(_WORD.findall(_CJK.sub(" ", text))) + (cjk + 1) // 2
 
 
 class Look(NamedTuple):

@@ -5,23 +5,21 @@ from collections.abc import Iterable, Sequence
 
 from digest.extract.blocks import Block, Gap, Span
 
-_SPECIAL = re.compile(r"[\\`*\[\]<>]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|~(?=~)")
+_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*[]<>"})
+_EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])|&(?=#?\w{1,32};)|~(?=~)")  # special by what is beside
 _OPENER = re.compile(r"^(\s*)(#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-{2,}\s*$|~{3})", re.M)
 _NUMBER = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)", re.M)
-_URL = re.compile(r"https?://[^\s<>\"]+|mailto:[^\s<>\"]+", re.I)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>()\\\"]")
 _TITLE_EDGE = " \t\n:|–—-"
 
 
 def escape(text: str) -> str:
-    """Text that CommonMark shows as it is. Whole URLs are left alone."""
-    out, position = [], 0
-    for match in _URL.finditer(text):
-        out.append(_SPECIAL.sub(r"\\\g<0>", text[position : match.start()]))
-        out.append(re.sub(r"[*_\[\]`\\]", r"\\\g<0>", match[0]))
-        position = match.end()
-    out.append(_SPECIAL.sub(r"\\\g<0>", text[position:]))
-    return "".join(out)
+    """Text that CommonMark shows as it is."""
+    return _EDGE.sub(_escaped, text.translate(_SPECIAL))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\{match[0]}"
 
 
 def target(href: str) -> str:
@@ -138,8 +136,10 @@ def render(blocks: Sequence[Block]) -> str:
         elif block.marker and previous is not None and (previous.marker or previous.entry):
             joint = "\n"
         else:
-            joint = "\n\n" if not quote or previous is None or previous.quote != block.quote else (
-                f"\n{quote.rstrip()}\n"
+            joint = (
+                "\n\n"
+                if not quote or previous is None or previous.quote != block.quote
+                else (f"\n{quote.rstrip()}\n")
             )
         out += [joint, quote + text]
         previous = block

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digest.extract import words
-from digest.extract.blocks import Block, Box, Gap
-from digest.extract.looks import Head, Look, count_words, is_target
+from digest.extract.blocks import Block, Box, Gap, count_words
+from digest.extract.looks import Head, Look, is_target
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
 INSIDE, RUN_IN, PROSE, TOPIC = 1.4, 0.3, 0.4, 0.5
@@ -29,6 +29,7 @@ ENTRY_LINK, ENTRY_HEAD, ENTRY_TITLE, ENTRY_LONG = 1.0, 0.8, 0.6, 0.5
 LIST_THRESHOLD = 0.8
 LABEL_WORDS = 4  # a head this short, unlinked, may name a section
 LEAD_IN_WORDS = 60  # text under a section's head that only leads over to its items
+REACH = 300  # blocks looked back
 _LONG_ENTRY = 14  # words
 
 
@@ -86,13 +87,14 @@ def _without_actions(blocks: Sequence[Block], heads: list[Head | None]) -> list[
 
 def _signs(blocks: Sequence[Block], head: Head) -> bool:
     """Whether the head is a name under a farewell."""
-    above = [blocks[n].text for n in range(max(head.index - 2, 0), head.index)]
-    short = head.words <= LABEL_WORDS and not head.rest
-    return short and any(words.FAREWELL.match(t) and count_words(t) <= 25 for t in above)
+    if head.words > LABEL_WORDS or head.rest:
+        return False
+    above = blocks[max(head.index - 2, 0) : head.index]
+    return any(words.FAREWELL.match(block.glance) and block.words <= 25 for block in above)
 
 
 def _no_headline(block: Block, head: Head, times: int) -> bool:
-    text = block.text
+    text = block.glance
     if head.rest:
         return False
     if head.words <= 12 and (words.GREETING.match(text) or words.FAREWELL.match(text)):
@@ -219,7 +221,7 @@ class _Judge:
     def inside(self, head: Head) -> float:
         """1 if the head stands in the running text of an item, 0 if it follows none."""
         body = 0
-        for number in range(head.index - 1, -1, -1):
+        for number in range(head.index - 1, max(head.index - REACH, 0) - 1, -1):
             other = self.heads[number]
             if self.starts[number]:
                 if other is None or other.look.listed:
@@ -310,7 +312,7 @@ class _Judge:
             head = self.heads[number]
             labelled += head is not None
             titled += head is not None and bool(head.href)
-            long += sum(count_words(self.blocks[n].text) for n in span) >= _LONG_ENTRY
+            long += sum(self.blocks[n].words for n in span) >= _LONG_ENTRY
         case = (
             ENTRY_LINK * linked
             + ENTRY_HEAD * labelled
@@ -323,7 +325,7 @@ class _Judge:
         """1 if the list belongs to the running text of the item it stands in, 0 if it stands alone."""
         body = 0
         announced = first > 0 and _announces(self.blocks[first - 1])
-        for number in range(first - 1 - announced, -1, -1):
+        for number in range(first - 1 - announced, max(first - REACH, 0) - 1, -1):
             head = self.heads[number]
             body += self.words[number]
             if self.starts[number]:
@@ -364,14 +366,14 @@ def _prose(head: Head) -> bool:
 
 def _announces(block: Block) -> bool:
     """Whether the block is a short line that ends in a colon, as a list's heading does."""
-    return block.text.endswith((":", "：")) and count_words(block.text) <= 6
+    return block.text.endswith((":", "：")) and block.words <= 6
 
 
 def _closing(block: Block) -> bool:
     """Whether the block is a few words, all linked: "Source", "Full story"."""
     solid = [span for span in block.spans if span.text.strip(" -–—|·.") and not span.image]
     linked = bool(solid) and all(is_target(span.href) for span in solid)
-    return linked and count_words(block.text) <= 6 and not block.marker
+    return linked and block.words <= 6 and not block.marker
 
 
 def _outermost(box: Box | None) -> Box | None:
