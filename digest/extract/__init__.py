@@ -28,9 +28,7 @@ def read(raw: RawDocument) -> Document:
         html = letter.html or plain.from_text(letter.plain)
         body = letter.html or letter.plain
     else:
-        body, trouble = charset.decode(
-            raw.content, raw.charset, html=raw.media_type == "text/html"
-        )
+        body, trouble = charset.decode(raw.content, raw.charset, html=raw.media_type == "text/html")
         warnings += [trouble] if trouble else []
         if raw.media_type == "text/html":
             html = body
@@ -83,4 +81,3 @@ def item_record(file: str, item: Item) -> dict[str, object]:
         "href": item.href,
         "section": item.section,
     }
-

@@ -12,8 +12,7 @@ from enum import IntEnum
 from selectolax.lexbor import LexborNode
 
 from digest.extract import dom
-from digest.extract.style import Sheet, Style, declared, hides, inherit, px
-
+from digest.extract.style import Declarations, Sheet, Style, declared, hides, inherit, px
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -105,13 +104,76 @@ class Page:
 
 
 _BLOCK_TAGS = frozenset(
-    "address article aside blockquote body caption center dd details div dl dt fieldset figcaption "
-    "figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main nav ol p pre section "
-    "summary table tbody td tfoot th thead tr ul dir menu".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "html",
+        "legend",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+        "dir",
+        "menu",
+    ]
 )
+_LISTS = frozenset(("ul", "ol", "dir", "menu"))
 _SKIPPED = frozenset(
-    "script style head template iframe object embed svg math select textarea input audio video "
-    "map noframes canvas title".split()
+    [
+        "script",
+        "style",
+        "head",
+        "template",
+        "iframe",
+        "object",
+        "embed",
+        "svg",
+        "math",
+        "select",
+        "textarea",
+        "input",
+        "audio",
+        "video",
+        "map",
+        "noframes",
+        "canvas",
+        "title",
+    ]
 )
 _BULLETS = re.compile(r"[•●○◦▪■□▸►‣⁃∙·*–—-]|>{1,2}|»|(?:\d{1,2}|[a-z])[.)]")
 _DASHES = re.compile(r"(?:[-=_*~#•·—–─━═+]\s*){4,}|(?:[*•·∙⁂]\s*){2,}")
@@ -186,14 +248,10 @@ class _Layout:
         attributes = node.attributes
         found = declared(tag, attributes, self.sheet)
         if hides(found):
-            if (node.text(deep=True) or "").strip():
-                self.hidden += 1
+            self.hidden += bool((node.text(deep=True) or "").strip())
             return True
-        if tag == "br":
-            self.flush(Gap.SOFT)
-            return True
-        if tag == "hr":
-            self.flush(Gap.RULE)
+        if tag in ("br", "hr"):
+            self.flush(Gap.SOFT if tag == "br" else Gap.RULE)
             return True
         if tag == "img":
             self.image(attributes, found)
@@ -209,21 +267,22 @@ class _Layout:
         self.hrefs.append(href if tag == "a" and "href" in attributes else self.hrefs[-1])
         level = int(tag[1]) if len(tag) == 2 and tag[0] == "h" and tag[1] in "123456" else 0
         self.levels.append(level or self.levels[-1])
-        if not block:
-            return False
+        return block and self.open_box(node, tag, found)
+
+    def open_box(self, node: LexborNode, tag: str, found: Declarations) -> bool:
+        """Open a block-level element; true if it was read as a whole, as a data table is."""
         self.flush(_opening(tag, found))
         self.count += 1
         self.boxes.append(Box(self.boxes[-1], tag, self.count, len(self.boxes)))
-        if tag in ("ul", "ol", "dir", "menu"):
+        if tag in _LISTS:
             self.lists.append([tag, 0])
         elif tag == "li":
             self.entries.append(self.count)
+            self.marker = "-"
             if self.lists:
                 self.lists[-1][1] = int(self.lists[-1][1]) + 1
-                ordered = self.lists[-1][0] == "ol"
-                self.marker = f"{self.lists[-1][1]}." if ordered else "-"
-            else:
-                self.marker = "-"
+                if self.lists[-1][0] == "ol":
+                    self.marker = f"{self.lists[-1][1]}."
         elif tag == "blockquote":
             self.quote += 1
         elif tag == "table" and (rows := self.data_table(node)):
@@ -238,7 +297,7 @@ class _Layout:
         if block:
             self.flush(Gap.CELL if tag in ("td", "th", "tr", "table") else Gap.BLOCK)
             self.boxes.pop()
-            if tag in ("ul", "ol", "dir", "menu") and self.lists:
+            if tag in _LISTS and self.lists:
                 self.lists.pop()
             elif tag == "li":
                 self.entries.pop()
@@ -271,13 +330,13 @@ class _Layout:
     def add(self, text: str) -> None:
         if not text:
             return
-        if not self.spans or self.spans[-1].text.endswith(" "):
-            if self.styles[-1].space not in ("pre", "pre-wrap", "break-spaces"):
-                text = text.lstrip(" ")
+        first = not self.spans or self.spans[-1].text.endswith(" ")
+        if first and self.styles[-1].space not in ("pre", "pre-wrap", "break-spaces"):
+            text = text.lstrip(" ")
         if text:
             self.spans.append(Span(text, self.styles[-1], self.hrefs[-1]))
 
-    def image(self, attributes: dict[str, str | None], found: dict[str, str]) -> None:
+    def image(self, attributes: dict[str, str | None], found: Declarations) -> None:
         """Add an image by its alt text; one of a few pixels is a beacon or a spacer."""
         sizes = [px(found.get(n) or attributes.get(n) or "") for n in ("width", "height")]
         if any(size is not None and size <= 3 for size in sizes):
@@ -359,9 +418,9 @@ class _Layout:
         return rows if headed or numeric >= len(filled) / 3 else []
 
 
-def _opening(tag: str, found: dict[str, str]) -> Gap:
+def _opening(tag: str, found: Declarations) -> Gap:
     """How an element that opens sets itself off from what stands before."""
-    if any((px(found.get(name, "")) or 0) > 0 for name in ("border-top", "border-top-width")):
-        if "none" not in found.get("border-top", "") + found.get("border-top-style", ""):
-            return Gap.RULE
+    lined = any((px(found.get(name, "")) or 0) > 0 for name in ("border-top", "border-top-width"))
+    if lined and "none" not in found.get("border-top", "") + found.get("border-top-style", ""):
+        return Gap.RULE
     return Gap.CELL if tag in ("td", "th", "tr", "table") else Gap.BLOCK

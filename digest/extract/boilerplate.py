@@ -93,8 +93,7 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
         value += 2.5 if small or count <= 25 else 0.8
     if short and words.SHARE.search(text):
         value += 2.5
-    if words.SOCIAL.match(text):
-        value += 3.0
+    value += 3.0 * bool(words.SOCIAL.match(text))
     if edge and count <= 25 and words.ADDRESS.search(text):
         value += 0.8
     if words.FORWARDED.match(text) and count <= 40:

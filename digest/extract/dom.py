@@ -14,8 +14,37 @@ MAX_DEPTH = 200
 
 # Tags that HTML5 closes by itself (or that hold nothing) do not deepen a page.
 _SHALLOW = frozenset(
-    "a p li dt dd tr td th tbody thead tfoot option br img hr meta link input area base col "
-    "embed source track wbr param html head body".split()
+    [
+        "a",
+        "p",
+        "li",
+        "dt",
+        "dd",
+        "tr",
+        "td",
+        "th",
+        "tbody",
+        "thead",
+        "tfoot",
+        "option",
+        "br",
+        "img",
+        "hr",
+        "meta",
+        "link",
+        "input",
+        "area",
+        "base",
+        "col",
+        "embed",
+        "source",
+        "track",
+        "wbr",
+        "param",
+        "html",
+        "head",
+        "body",
+    ]
 )
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][^\s/<>]*)[^<>]*>?", re.S)
 
@@ -50,9 +79,7 @@ def flatten(html: str, limit: int = MAX_DEPTH) -> str:
     for match in _TAG.finditer(html):
         out.append(html[position : match.start()])
         depth = _step(match, depth)
-        if depth <= limit:
-            out.append(match[0])
-        elif match[2] and match[2].lower() in _SHALLOW:
+        if depth <= limit or (match[2] and match[2].lower() in _SHALLOW):
             out.append(match[0])
         position = match.end()
     out.append(html[position:])

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from digest.extract import links, words
 from digest.extract.blocks import Block, Gap, Span, count_words
-from digest.extract.kinds import kind
 from digest.extract.boilerplate import footer, weight
+from digest.extract.kinds import kind
 from digest.extract.looks import Head, Look, body_size, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline

@@ -20,19 +20,17 @@ def kind(title: str, text: str, section: str, href: str, marks: Sequence[str]) -
     edges = f"{plain[:160]}\n{plain[-60:]}"
     if sponsored(title, plain, [section, *marks]):
         return "sponsor"
-    if words.JOB.search(section) or words.JOB.search(title):
-        return "job"
-    if words.POLL.search(title) or (words.POLL.search(section) and "?" in edges):
-        return "poll"
-    if words.EVENT.search(section) or (_CLOCK.search(f"{title}\n{edges}") and count_words(plain) < 80):
-        return "event"
-    if words.APPEAL.search(title) or words.APPEAL.search(section):
-        return "appeal"
-    if words.PRODUCT.search(f"{title}\n{edges}") and count_words(plain) < 30:
-        return "product"
-    if href and count_words(plain) < 3:
-        return "link"
-    return "story"
+    few = count_words(plain)
+    at_a_time = few < 80 and bool(_CLOCK.search(f"{title}\n{edges}"))
+    signs: dict[ItemKind, object] = {
+        "job": words.JOB.search(section) or words.JOB.search(title),
+        "poll": words.POLL.search(title) or (words.POLL.search(section) and "?" in edges),
+        "event": words.EVENT.search(section) or at_a_time,
+        "appeal": words.APPEAL.search(title) or words.APPEAL.search(section),
+        "product": few < 30 and words.PRODUCT.search(f"{title}\n{edges}"),
+        "link": href and few < 3,
+    }
+    return next((name for name, sign in signs.items() if sign), "story")
 
 
 def sponsored(title: str, text: str, marks: Sequence[str]) -> bool:

@@ -122,7 +122,11 @@ def _head(index: int, block: Block, body: float) -> Head | None:
     big = alike and (largest >= 1.3 * body or (largest >= 1.2 * body and words <= 14))
     cut = _label(spans)
     partly = cut and not linked and not bold and count_words(_text(spans[cut:])) >= 5
-    if not partly and words <= MAX_HEAD_WORDS and (block.level or bold or linked or big or (upper and words < 9)):
+    if (
+        not partly
+        and words <= MAX_HEAD_WORDS
+        and (block.level or bold or linked or big or (upper and words < 9))
+    ):
         return _make(index, block, spans, [], body, linked, bold, upper)
     if cut:
         title, rest = spans[:cut], spans[cut:]

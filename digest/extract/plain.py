@@ -34,7 +34,8 @@ def from_markdown(text: str) -> str:
     """Markdown as HTML; raw HTML inside it is read as such."""
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    page: str = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    return page
 
 
 def _chunk(lines: list[str], notes: dict[str, str]) -> str:
@@ -68,7 +69,11 @@ def _chunk(lines: list[str], notes: dict[str, str]) -> str:
             paragraph.append(bare)
             short = len(bare) < _WIDTH and number + 1 < len(lines)
             capitals = bare.isupper() and len(bare.split()) > 1 and len(bare) < 80
-            if len(paragraph) == 1 and capitals and not _RULE.match("".join(lines[number + 1 :][:1])):
+            if (
+                len(paragraph) == 1
+                and capitals
+                and not _RULE.match("".join(lines[number + 1 :][:1]))
+            ):
                 following = "".join(lines[number + 1 : number + 2]).strip()
                 if not _UNDERLINE.match(following):
                     end("h3")

@@ -97,18 +97,15 @@ def _no_headline(block: Block, head: Head, times: int) -> bool:
     text = block.glance
     if head.rest:
         return False
-    if head.words <= 12 and (words.GREETING.match(text) or words.FAREWELL.match(text)):
-        return True
-    if head.words <= 6 and words.BYLINE.match(text):
+    polite = head.words <= 12 and (words.GREETING.match(text) or words.FAREWELL.match(text))
+    if polite or (head.words <= 6 and words.BYLINE.match(text)):
         return True
     if not head.href or block.level:
         return False
     if (times > 1 and head.words <= 6) or bare_url(text):
         return True
-    if head.prominence >= 1.6:
-        return False
-    plain = head.prominence < 1.3 and not head.look.listed
-    return action(block) or (plain and bool(words.CALL.search(text)))
+    plain = head.prominence < 1.3 and not head.look.listed and bool(words.CALL.search(text))
+    return head.prominence < 1.6 and (plain or action(block))
 
 
 class _Judge:
@@ -173,7 +170,6 @@ class _Judge:
         prose = _mean([_prose(head) for head in members])
         if _mean([self.teases(head) for head in members]) >= 0.6:
             return 0.0
-        self.parts = (link, separation, prominence, inside)
         return (
             LINK * link
             + SEPARATION * separation
@@ -314,15 +310,12 @@ class _Judge:
             titled += head is not None and bool(head.href)
             long += sum(self.blocks[n].words for n in span) >= _LONG_ENTRY
         case = (
-            ENTRY_LINK * linked
-            + ENTRY_HEAD * labelled
-            + ENTRY_TITLE * titled
-            + ENTRY_LONG * long
+            ENTRY_LINK * linked + ENTRY_HEAD * labelled + ENTRY_TITLE * titled + ENTRY_LONG * long
         )
         return case / len(entries) - INSIDE * self.interrupts(entries[0])
 
     def interrupts(self, first: int) -> float:
-        """1 if the list belongs to the running text of the item it stands in, 0 if it stands alone."""
+        """1 if the list belongs to the running text of its item, 0 if it stands alone."""
         body = 0
         announced = first > 0 and _announces(self.blocks[first - 1])
         for number in range(first - 1 - announced, max(first - REACH, 0) - 1, -1):
@@ -360,7 +353,7 @@ class _Judge:
 
 def _prose(head: Head) -> bool:
     """Whether the head is a sentence or announces one: it ends in a full stop or a colon."""
-    text = "".join(span.text for span in head.title).rstrip(" \"”’")
+    text = "".join(span.text for span in head.title).rstrip(' "”’')
     return not head.rest and text.endswith((":", "：", ".", "。")) and not text.endswith("...")
 
 

@@ -69,10 +69,40 @@ _TAG_DEFAULTS: dict[str, Declarations] = {
 }
 
 _KNOWN = frozenset(
-    "display visibility opacity font-size font-weight font-style font color background "
-    "background-color background-image white-space max-height height width max-width overflow "
-    "text-indent position left top line-height text-transform border border-top border-bottom "
-    "border-top-width border-bottom-width border-width border-top-style clip font-family".split()
+    [
+        "display",
+        "visibility",
+        "opacity",
+        "font-size",
+        "font-weight",
+        "font-style",
+        "font",
+        "color",
+        "background",
+        "background-color",
+        "background-image",
+        "white-space",
+        "max-height",
+        "height",
+        "width",
+        "max-width",
+        "overflow",
+        "text-indent",
+        "position",
+        "left",
+        "top",
+        "line-height",
+        "text-transform",
+        "border",
+        "border-top",
+        "border-bottom",
+        "border-top-width",
+        "border-bottom-width",
+        "border-width",
+        "border-top-style",
+        "clip",
+        "font-family",
+    ]
 )
 _DECLARATION = re.compile(r"([a-zA-Z-]+)\s*:\s*([^;]*)")
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.S)
@@ -82,6 +112,7 @@ _LENGTH = re.compile(r"(-?\d*\.?\d+)\s*(px|pt|pc|in|cm|mm|r?em|%|)", re.I)
 _HEX = re.compile(r"#([0-9a-f]{6}|[0-9a-f]{3})\b", re.I)
 _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)(?:[\s,/]+([\d.]+)(%?))?", re.I)
 _MAX_RULES = 2000
+_UNPAINTED = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,14 +303,9 @@ def inherit(parent: Style, found: Declarations) -> Style:
         changes["mono"] = "monospace" in found["font-family"]
     if "color" in found:
         changes["colour"] = _text_colour(found["color"], parent.colour)
-    if "background-image" in found and found["background-image"] != "none":
-        changes["background"] = None
-    for name in ("background", "background-color"):
-        value = found.get(name, "")
-        if "url(" in value or "gradient" in value:
-            changes["background"] = None
-        elif (painted := _opaque(value)) is not None:
-            changes["background"] = painted
+    painted = _painted(found)
+    if painted is not _UNPAINTED:
+        changes["background"] = painted
     if "white-space" in found:
         changes["space"] = found["white-space"]
     if "text-transform" in found:
@@ -287,10 +313,24 @@ def inherit(parent: Style, found: Declarations) -> Style:
     return replace(parent, **changes) if changes else parent  # type: ignore[arg-type]
 
 
+def _painted(found: Declarations) -> object:
+    """The background that is declared: a colour, None for what cannot be told, or _UNPAINTED."""
+    painted: object = _UNPAINTED
+    if found.get("background-image", "none") != "none":
+        painted = None
+    for name in ("background", "background-color"):
+        value = found.get(name, "")
+        if "url(" in value or "gradient" in value:
+            painted = None
+        elif (colour_ := _opaque(value)) is not None:
+            painted = colour_
+    return painted
+
+
 def _opaque(value: str) -> Colour | None:
-    if match := _RGB.search(value):
-        if match[4] and float(match[4]) < 0.5:
-            return None
+    match = _RGB.search(value)
+    if match and match[4] and float(match[4]) * (0.01 if match[5] else 1) < 0.5:
+        return None
     return colour(value) if value else None
 
 
