@@ -10,9 +10,9 @@ from digest.records import Analyzed, Document, Skip, fingerprint
 from digest.report import rank
 from digest.report.counts import tally
 from digest.report.html import page
-from digest.report.markdown import period as written_period
 from digest.report.markdown import write
 from digest.report.model import Contents, Report
+from digest.report.phrases import period as written_period
 
 __all__ = ["Report", "build"]
 
@@ -72,6 +72,9 @@ def arrange(
     news = rank.ranked(story for story in stories if story.lead.item.kind not in rank.APART)
     sections = rank.sections(news)
     entries = [entry for section in sections for entry in section.entries]
+    companies = rank.mentions(entries, lambda one: one.digest.fields.company_names or ())
+    names = rank.mentions(entries, lambda one: one.digest.fields.names or ())
+    known_companies = {rank.key(company.label) for company in companies}
     known = {one.id: one for one in (*documents, *(each.document for each in analyzed))}
     return Contents(
         title=f"Digest of {written_period(*period)}",
@@ -82,8 +85,8 @@ def arrange(
         sections=tuple(sections),
         apart=_apart(stories),
         recurring=tuple(rank.recurring(entries)),
-        companies=tuple(rank.mentions(entries, lambda one: one.digest.fields.company_names or ())),
-        names=tuple(rank.mentions(entries, lambda one: one.digest.fields.names or ())),
+        companies=tuple(companies),
+        names=tuple(name for name in names if rank.key(name.label) not in known_companies),
         analyzed=tuple(sorted(analyzed, key=_place)),
         documents=tuple(known[key] for key in sorted(known)),
         skips=tuple(sorted(set(skips), key=lambda skip: (skip.source, skip.origin, skip.reason))),

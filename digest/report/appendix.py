@@ -7,6 +7,7 @@ from digest.records import Analyzed, Document
 from digest.report.counts import Counts, engines, without_model
 from digest.report.escape import code, text
 from digest.report.model import Contents
+from digest.report.phrases import count
 
 
 def degraded_notes(contents: Contents) -> Iterator[str]:
@@ -21,15 +22,14 @@ def degraded_notes(contents: Contents) -> Iterator[str]:
         )
     elif bare:
         yield (
-            f"{bare:,} of {total:,} items {_is(bare)} degraded: no language model was used for "
-            "them, so what they say is picked from the texts themselves. They are marked "
-            "“without the model”."
+            f"{bare:,} of {total:,} digests {_is(bare)} degraded: made without a language model, "
+            "of sentences picked from the text itself, and marked “without the model”."
         )
     if partly:
         yield (
-            f"{partly:,} of {total:,} items {_is(partly)} degraded in part: where the language "
-            "model gave no valid answer, sentences of the text stand in for it. They are marked "
-            "“partly without the model”."
+            f"{partly:,} of {total:,} digests {_is(partly)} degraded in part: where the language "
+            "model gave no valid answer, sentences of the text stand in for it; marked “partly "
+            "without the model”."
         )
 
 
@@ -106,8 +106,9 @@ def _summary(contents: Contents, counts: Counts) -> Iterator[str]:
     sources = ", ".join(code(source, 500) for source in contents.sources)
     yield f"Read from {sources}." if sources else "No source was named."
     yield (
-        f"{counts.documents:,} documents held {counts.items:,} items; items that tell the same "
-        f"story are told once, which left {counts.stories:,} news stories."
+        f"{count(counts.documents, 'document')} held {count(counts.items, 'item')}; items that "
+        "tell the same story are told once, which left "
+        f"{count(counts.stories, 'news story', 'news stories')}."
     )
     for engine, model in engines(contents.analyzed):
         number = sum(

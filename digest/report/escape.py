@@ -20,7 +20,8 @@ _GONE = {"Cc", "Cs", "Co", "Cn", "Cf"}
 _SPACES = {"Zs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 # Bare addresses: many readers turn them into links even where CommonMark does not.
-_SCHEME = re.compile(r"\b(?:[a-z][a-z0-9+.-]{1,30}:/{2,}|mailto:|javascript:|data:)+", re.I)
+_SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]{1,30}:/{2,}|mailto:)+", re.I)
+_SLASHES = re.compile(r"/{2,}(?=\w)")
 _WWW = re.compile(r"(?<![\w.-])(?:www\.)+(?=\w)", re.I)
 _EMAIL = re.compile(r"(?<=[\w.+-])@(?=[\w-]+\.\w)")
 
@@ -39,7 +40,8 @@ def clean(value: str, limit: int = 1200) -> str:
     value = "".join(
         char for char in value if unicodedata.category(char) not in _GONE or char in _JOINERS
     )
-    value = _EMAIL.sub(" at ", _WWW.sub("", _SCHEME.sub("", value)))
+    value = _SLASHES.sub("/", _WWW.sub("", _SCHEME.sub("", value)))
+    value = _EMAIL.sub(" at ", value)
     return _clip(" ".join(value.split()).strip(_JOINERS + " "), limit)
 
 
@@ -50,13 +52,22 @@ def text(value: str, limit: int = 1200) -> str:
 
 def prose(value: str, limit: int = 1200) -> str:
     """The model's markdown as one paragraph: emphasis and code stay, everything else is words."""
-    lines = (_BLOCK.sub("", line) for line in value[: 4 * limit].splitlines())
-    source = " ".join(" ".join(lines).split())
-    tokens = _READER.parseInline(source)[0].children or []
-    words = clean("".join(_content(token) for token in tokens), limit)
-    written = _emphasised(tokens) if len(words) < limit else ""
+    tokens = _READER.parseInline(_one_line(value, limit))[0].children or []
+    said = clean("".join(_content(token) for token in tokens), limit)
+    written = _emphasised(tokens) if len(said) < limit else ""
     # Written anew, the marks may touch other characters than before: believed only if read back.
-    return written if written and _reads_as(written, words) else _literal(words)
+    return written if written and _reads_as(written, said) else _literal(said)
+
+
+def words(value: str, limit: int = 1200) -> str:
+    """The model's markdown as plain text, for `text` or to look at."""
+    tokens = _READER.parseInline(_one_line(value, limit))[0].children or []
+    return clean("".join(_content(token) for token in tokens), limit)
+
+
+def _one_line(value: str, limit: int) -> str:
+    lines = (_BLOCK.sub("", line) for line in value[: 4 * limit].splitlines())
+    return " ".join(" ".join(lines).split())
 
 
 def code(value: str, limit: int = 200) -> str:

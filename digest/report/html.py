@@ -12,8 +12,9 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 
 from digest.report.counts import Counts, engines
 from digest.report.escape import clean_line
-from digest.report.markdown import slug, stamp
+from digest.report.markdown import slug
 from digest.report.model import Contents
+from digest.report.phrases import stamp
 
 
 def page(contents: Contents, counts: Counts, markdown: str) -> str:

@@ -3,33 +3,19 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 from digest.cluster import Story
 from digest.records import Analyzed
 from digest.report.appendix import appendix, degraded_notes
 from digest.report.counts import Counts, engines, without_model
-from digest.report.escape import address, clean, clean_line, code, host, link, prose, text
-from digest.report.model import Contents, Entry, Mention, Section, publishers
+from digest.report.escape import clean, clean_line, code, host, link, prose, text, words
+from digest.report.model import Contents, Entry, Mention, Section, headline, publishers
+from digest.report.phrases import count, day, period, stamp
+from digest.report.sources import also_links, other_urls, source_line, source_link, url_of
 
 TITLE = 160  # characters of a title
 BRIEF = 160  # ... of the sentence in "What matters most"
 ONCE = 150  # names that occur in one story only are listed up to so many
-
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 
 
 def write(contents: Contents, counts: Counts) -> str:
@@ -66,31 +52,6 @@ def front_matter(contents: Contents, counts: Counts) -> Iterator[str]:
     yield "---\n" + "\n".join(lines) + "\n---"
 
 
-def stamp(moment: datetime) -> str:
-    """ISO 8601 to the second."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def day(moment: datetime | None) -> str:
-    """A date as people write it."""
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}" if moment else "undated"
-
-
-def period(start: datetime, end: datetime) -> str:
-    """A range of dates without what repeats."""
-    if start.date() == end.date():
-        return day(end)
-    if (start.year, start.month) == (end.year, end.month):
-        return f"{start.day} to {day(end)}"
-    first = day(start) if start.year != end.year else day(start).rsplit(" ", 1)[0]
-    return f"{first} to {day(end)}"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """A number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def heading(level: int, markdown: str) -> str:
     """A heading; hashes at its end would be taken for its closing."""
     return f"{'#' * level} " + re.sub(r"#(?=#*$)", r"\\#", markdown)
@@ -106,6 +67,7 @@ class Writer:
 
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
+        self.bare = all(map(without_model, contents.analyzed))
         self.home = {
             entry.number: slug(short_title(section))
             for section in contents.sections
@@ -125,7 +87,7 @@ class Writer:
         """A short pointer to where a digest stands in the report."""
         if entry := self.entry_of.get(id(one)):
             return self.number(entry)
-        return "“" + text(one.digest.fields.title or one.item.title or "untitled", 80) + "”"
+        return "“" + text(headline(one), 80) + "”"
 
     def number(self, entry: Entry) -> str:
         """The entry's number, linked to its place."""
@@ -144,7 +106,9 @@ class Writer:
             f"{count(counts.documents, 'document')} by "
             f"{count(counts.publishers, 'publisher')}, {period(*contents.period)}."
         )
-        notes = [*degraded_notes(contents), text(contents.note, 600)]
+        notes = [*degraded_notes(contents)]
+        if contents.note:
+            notes.append(f"Why this engine ran: {text(contents.note, 600).rstrip('.')}.")
         if contents.failures:
             failed = count(len(contents.failures), "source")
             notes.append(
@@ -180,7 +144,7 @@ class Writer:
         if 0 < len(short) < len(section.entries):
             yield heading(3, short_title(section))
         if short:
-            yield "\n".join(f"{entry.number}. {short_line(entry)}" for entry in short)
+            yield "\n".join(f"{entry.number}. {self.short_line(entry)}" for entry in short)
 
     def story(self, entry: Entry) -> Iterator[str]:
         """A story in full."""
@@ -192,13 +156,38 @@ class Writer:
             f"**{relevance(entry)}**" if relevance(entry) else "",
             source_line(entry.lead),
             f"covered by {told} sources" if told > 1 else "",
-            condition(entry.lead),
+            self.condition(entry.lead),
         ]
         yield " · ".join(fact for fact in facts if fact)
         yield prose(fields.summary or "") or text(entry.lead.item.text, 400)
         yield "\n".join(f"- {line}" for line in map(prose, fields.highlights or ()) if line)
         if also:
             yield "Also told by: " + "; ".join(also) + "."
+
+    def condition(self, one: Analyzed) -> str:
+        """What a reader must know of how this digest came to be, if the head does not say it."""
+        provenance = one.digest.provenance
+        parts = []
+        if provenance.degraded and not self.bare:
+            parts = ["*without the model*" if without_model(one) else "*partly without the model*"]
+        parts += ["*long text cut*"] if provenance.tokens_cut else []
+        return ", ".join(parts)
+
+    def short_line(self, entry: Entry) -> str:
+        """A story in one line."""
+        one = entry.lead
+        url, _ = url_of(one)
+        facts = [
+            relevance(entry),
+            f"{text(one.document.publisher, 80) or code(one.document.origin)}, "
+            + day(one.document.published),
+            self.condition(one),
+            *(f"also {line}" for line in also_links(entry.story)),
+        ]
+        title = link(clean(entry.title, TITLE), url) or text(entry.title, TITLE)
+        name = host(url)
+        told = f" ({text(name)})" if name and name not in entry.title else ""
+        return title + told + " · " + " · ".join(filter(None, facts))
 
     def apart(self) -> Iterator[str]:
         """What is not news, briefly."""
@@ -255,108 +244,19 @@ def mark(entry: Entry) -> str:
 
 def first_sentence(one: Analyzed) -> str:
     """Of the summary, short enough for one line."""
-    words = clean(_unmarked(one.digest.fields.summary or one.item.text))
-    found = re.match(r".{30,}?[.!?](?=\s+[^\sa-z])", words)
-    return text(found[0] if found else words, BRIEF)
-
-
-def _unmarked(markdown: str) -> str:
-    return re.sub(r"\*\*|__|`", "", markdown)
-
-
-def url_of(one: Analyzed) -> tuple[str, str]:
-    """(URL, label) of where to read on: the story itself, else the issue it stands in."""
-    for url in (one.item.url, one.item.href):
-        if address(url):
-            return url, host(url) or url.removeprefix("mailto:")
-    if address(one.document.url):
-        return one.document.url, one.document.publisher or host(one.document.url)
-    return "", ""
-
-
-def source_link(one: Analyzed) -> str:
-    """The link to the source, or its origin where there is none."""
-    url, label = url_of(one)
-    return link(label, url) or text(one.document.publisher, 80) or code(one.document.origin)
-
-
-def source_line(one: Analyzed) -> str:
-    """Link, publisher and date."""
-    url, label = url_of(one)
-    publisher = one.document.publisher or one.document.title
-    told = day(one.document.published)
-    if not url:  # then the issue's title must do to find it by
-        where = text(publisher, 80) or code(one.document.origin)
-        issue = text(one.document.title, 120)
-        return ", ".join([where, *[f"“{issue}”"] * (issue not in {"", where}), told])
-    if publisher in {"", label}:
-        return f"{link(label, url)}, {told}"
-    return f"{link(label, url)} via {text(publisher, 80)}, {told}"
-
-
-def also_links(story: Story) -> list[str]:
-    """Everybody else who told the story, each link once."""
-    seen = {url_of(story.lead)[0]}
-    found = []
-    for one in story.members[1:]:
-        url = url_of(one)[0]
-        found.append(source_line(one) if url not in seen or not url else other_line(one))
-        seen.add(url)
-    for item in (item for one in story.members for item in one.also):
-        url = item.url if address(item.url) else item.href
-        if address(url) and url not in seen:
-            seen.add(url)
-            found.append(link(host(url) or url, url))
-    return list(dict.fromkeys(found))
-
-
-def other_line(one: Analyzed) -> str:
-    """Publisher and date of one who links to the same place."""
-    return f"{text(one.document.publisher, 80) or code(one.document.origin)}, " + day(
-        one.document.published
-    )
-
-
-def condition(one: Analyzed) -> str:
-    """What a reader must know of how this digest came to be."""
-    provenance = one.digest.provenance
-    parts = []
-    if provenance.degraded:
-        parts = ["*without the model*" if without_model(one) else "*partly without the model*"]
-    parts += ["*long text cut*"] if provenance.tokens_cut else []
-    return ", ".join(parts)
-
-
-def short_line(entry: Entry) -> str:
-    """A story in one line."""
-    one = entry.lead
-    url, _ = url_of(one)
-    facts = [
-        relevance(entry),
-        f"{text(one.document.publisher, 80) or code(one.document.origin)}, "
-        + day(one.document.published),
-        condition(one),
-        *(f"also {line}" for line in also_links(entry.story)),
-    ]
-    title = link(clean(entry.title, TITLE), url) or text(entry.title, TITLE)
-    name = host(url)
-    return title + (f" ({text(name)})" if name else "") + " · " + " · ".join(filter(None, facts))
+    said = words(one.digest.fields.summary or one.item.text)
+    found = re.match(r".{30,}?[.!?](?=\s+[^\sa-z])", said)
+    return text(found[0] if found else said, BRIEF)
 
 
 def apart_line(story: Story) -> str:
     """An advert, a job, an event in one line."""
     one = story.lead
     url, _ = url_of(one)
-    title = one.digest.fields.title or one.item.title or " ".join(one.item.text.split()[:12])
-    shown = link(clean(title, TITLE), url) or text(title, TITLE) or "Untitled"
+    title = headline(one)
+    shown = link(clean(title, TITLE), url) or text(title, TITLE)
     said = first_sentence(one)
     who = ", ".join(text(name, 80) or "unknown" for name in publishers(story.members)[:5])
-    places = [link(host(other) or other, other) for other in _other_urls(story, url)]
+    places = [link(host(other) or other, other) for other in other_urls(story, url)]
     more = f" Also at {', '.join(places)}." if places else ""
     return f"{shown} ({who}, {day(one.document.published)}): {said}{more}"
-
-
-def _other_urls(story: Story, first: str) -> list[str]:
-    urls = [url_of(one)[0] for one in story.members]
-    urls += [item.url for one in story.members for item in one.also]
-    return [url for url in dict.fromkeys(urls) if url != first and address(url)]

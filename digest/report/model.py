@@ -25,9 +25,13 @@ class Entry:
     @property
     def title(self) -> str:
         """The model's headline, else the source's, else the first words."""
-        item = self.lead.item
-        found = self.lead.digest.fields.title or item.title or " ".join(item.text.split()[:12])
-        return found.strip() or "Untitled"
+        return headline(self.lead)
+
+
+def headline(one: Analyzed) -> str:
+    """The model's headline, else the source's, else the first words; never without a letter."""
+    found = (one.digest.fields.title or "", one.item.title, " ".join(one.item.text.split()[:12]))
+    return next((title for title in found if any(map(str.isalnum, title))), "Untitled")
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ APART = {  # kinds that are not news -> heading
 ALWAYS_FULL = 12  # so many of the best are told in full, whatever their score
 MOST_FULL = 40  # and no more than so many
 WORTH_TELLING = 4  # relevance from which a story is told in full
-TOP = 5
+FEWEST_TOP, MOST_TOP = 3, 5
 _MANY_SECTIONS = 5  # with more than these, a section of a single line joins the others
 
 
@@ -52,9 +52,9 @@ def weight(story: Story) -> float:
 
 
 def ranked(stories: Iterable[Story]) -> list[Story]:
-    """The weightiest first; equals by date, the latest first, then by content."""
+    """The weightiest first; of equals the latest, then by publisher."""
 
-    def key(story: Story) -> tuple[object, ...]:
+    def order(story: Story) -> tuple[object, ...]:
         lead = story.lead
         published = lead.document.published
         return (
@@ -62,12 +62,14 @@ def ranked(stories: Iterable[Story]) -> list[Story]:
             bool(lead.digest.provenance.degraded),
             -published.timestamp() if published else 0.0,
             lead.item.kind == "link",
-            lead.item.document_id,
+            lead.document.publisher,
+            lead.document.title,
             lead.item.position,
+            lead.item.id,
             lead.item.content_hash,
         )
 
-    return sorted(stories, key=key)
+    return sorted(stories, key=order)
 
 
 def sections(stories: Sequence[Story]) -> list[Section]:
@@ -102,9 +104,13 @@ def is_full(story: Story, place: int) -> bool:
     """Whether a story at this place (from 0) of the ranking is told in full."""
     if story.lead.item.kind == "link" and len(story.members) == 1:
         return False
+    return place < ALWAYS_FULL or (place < MOST_FULL and worth_telling(story))
+
+
+def worth_telling(story: Story) -> bool:
+    """Whether its relevance, if known, earns a story more than a line."""
     relevance = story.lead.digest.fields.relevance_score
-    worth = relevance is None or relevance >= WORTH_TELLING
-    return place < ALWAYS_FULL or (place < MOST_FULL and worth)
+    return relevance is None or relevance >= WORTH_TELLING
 
 
 def field(story: Story) -> str:
@@ -116,17 +122,21 @@ def field(story: Story) -> str:
     return OTHER
 
 
-def top(entries: Sequence[Entry], count: int = TOP) -> list[Entry]:
-    """What matters most: the weightiest told in full; of equals, those of publishers not yet in."""
+def top(entries: Sequence[Entry]) -> list[Entry]:
+    """What matters most: the weightiest that are worth it, and three at least.
+
+    Of equals, those whose publishers are not yet among them come first.
+    """
     left = [entry for entry in entries if entry.full]
+    count = max(FEWEST_TOP, min(MOST_TOP, sum(worth_telling(entry.story) for entry in left)))
     chosen: list[Entry] = []
     heard: Counter[str] = Counter()
 
-    def key(entry: Entry) -> tuple[float, int, int]:
+    def order(entry: Entry) -> tuple[float, int, int]:
         return (-entry.weight, heard[publishers(entry.story.members)[0]], entry.number)
 
     while left and len(chosen) < count:
-        best = min(left, key=key)
+        best = min(left, key=order)
         left.remove(best)
         chosen.append(best)
         heard.update(publishers(best.story.members)[:1])
@@ -146,19 +156,19 @@ def mentions(
     for entry in entries:
         for one in entry.story.members:
             for label in labels(one):
-                if key := _key(label):
-                    spelled[key][" ".join(label.split())] += 1
-                    where[key][entry.number] = entry
-                    who[key] |= set(publishers([one]))
+                if same := key(label):
+                    spelled[same][" ".join(label.split())] += 1
+                    where[same][entry.number] = entry
+                    who[same] |= set(publishers([one]))
     found = [
         Mention(
-            label=min(spelled[key], key=lambda text: (-spelled[key][text], text)),
-            entries=tuple(where[key][number] for number in sorted(where[key])),
-            publishers=len(who[key]),
+            label=min(spelled[same], key=lambda text: (-spelled[same][text], text.isupper(), text)),
+            entries=tuple(where[same][number] for number in sorted(where[same])),
+            publishers=len(who[same]),
         )
-        for key in where
+        for same in where
     ]
-    return sorted(found, key=lambda one: (-len(one.entries), _key(one.label), one.label))
+    return sorted(found, key=lambda one: (-len(one.entries), key(one.label), one.label))
 
 
 def recurring(entries: Sequence[Entry], limit: int = 10) -> list[Mention]:
@@ -171,9 +181,10 @@ def recurring(entries: Sequence[Entry], limit: int = 10) -> list[Mention]:
     several = [
         one for one in mentions(entries, labels) if len(one.entries) > 1 and one.publishers > 1
     ]
-    several.sort(key=lambda one: (-one.publishers, -len(one.entries), _key(one.label)))
+    several.sort(key=lambda one: (-one.publishers, -len(one.entries), key(one.label)))
     return several[:limit]
 
 
-def _key(label: str) -> str:
+def key(label: str) -> str:
+    """What labels that differ only in case, spacing or punctuation have in common."""
     return re.sub(r"\W+", " ", label.casefold()).strip()

@@ -252,7 +252,7 @@ def test_nothing_is_lost_or_doubled_and_order_does_not_matter(analyzed, shuffle)
 def test_time_grows_with_the_number_of_texts_not_with_its_square():
     def seconds(size):
         rng = random.Random(size)
-        words = [f"word{n}" for n in range(size * 2)]  # a vocabulary grows with its corpus
+        words = [f"word{n}" for n in range(size * 10)]  # a vocabulary grows with its corpus
         corpus = [
             told(
                 f"P{n % 50}", " ".join(rng.choices(words, k=8)), " ".join(rng.choices(words, k=80))
