@@ -166,7 +166,11 @@ def _make_folder(api: Api, parent: str, name: str) -> Json:
 
 def _pdf(api: Api, doc: str) -> bytes:
     reply = api.call(
-        "GET", f"{FILES}/{doc}/export", "export the report as PDF", params={"mimeType": PDF}
+        "GET",
+        f"{FILES}/{doc}/export",
+        "export the report as PDF",
+        params={"mimeType": PDF},
+        binary=True,
     )
     content: bytes = reply.body["content"]
     return content

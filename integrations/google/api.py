@@ -110,13 +110,15 @@ class Api:
         accept: tuple[int, ...] = (200, 201, 204),
         unless: Callable[[], Json | None] | None = None,
         repeat: bool = True,
+        binary: bool = False,
         **request: Any,
     ) -> Reply:
         """A request, repeated with jittered exponential back-off while that can help.
 
         `path` may be a whole address that Google gave. `what` says for people what is done.
         `unless` is asked before a repetition; what it returns is taken for the answer. Without
-        `repeat` the first failure is the last.
+        `repeat` the first failure is the last. A `binary` answer is no JSON; its body comes as
+        {"content": bytes}.
         """
         address = path if "://" in path else self.url(path)
         waited, tries = 0.0, 0
@@ -124,7 +126,7 @@ class Api:
             self._pace.take(units)
             tries += 1
             try:
-                return self._once(method, address, what, accept, request)
+                return self._once(method, address, accept, request, what, binary=binary)
             except _Failed as failed:
                 wait = max(failed.after, _jittered(tries))
                 log.debug("cannot %s: %s", what, failed)
@@ -139,7 +141,14 @@ class Api:
                 return Reply(200, found, {})
 
     def _once(
-        self, method: str, address: str, what: str, accept: tuple[int, ...], request: Json
+        self,
+        method: str,
+        address: str,
+        accept: tuple[int, ...],
+        request: Json,
+        what: str,
+        *,
+        binary: bool,
     ) -> Reply:
         import requests
         from google.auth import exceptions
@@ -149,7 +158,8 @@ class Api:
                 method, address, timeout=TIMEOUT, **request
             )
             if response.status_code in accept:
-                return Reply(response.status_code, _json(response), response.headers)
+                body = {"content": response.content} if binary else _json(response)
+                return Reply(response.status_code, body, response.headers)
         except requests.exceptions.RequestException as error:
             raise _Failed(f"the connection failed ({type(error).__name__})") from error
         except ValueError as error:
@@ -159,11 +169,11 @@ class Api:
         except exceptions.TransportError as error:
             raise _Failed("the connection to Google's token server failed") from error
         status = response.status_code
-        body = _error_body(response)
-        _, reason = diagnosis.explain(body)
+        said = _error_body(response)
+        _, reason = diagnosis.explain(said)
         if status in (408, 429) or status >= 500 or reason in diagnosis.RATE_REASONS:
             raise _Failed(f"Google answered {status} {reason}".rstrip(), _retry_after(response))
-        raise diagnosis.refused(status, body, self.account.name, what)
+        raise diagnosis.refused(status, said, self.account.name, what)
 
     def _refresh_failed(self, error: Exception) -> Exception:
         details = next((a for a in error.args if isinstance(a, Mapping)), {})
@@ -186,13 +196,13 @@ def _jittered(tries: int) -> float:
 
 
 def _json(response: "Response") -> Json:
+    """The decoded object; {} if there is no body. Raises ValueError for anything else."""
     if not response.content:
         return {}
-    kind = response.headers.get("Content-Type", "")
-    if "json" not in kind:
-        return {"content": response.content}
     body = response.json()
-    return body if isinstance(body, dict) else {"value": body}
+    if not isinstance(body, dict):
+        raise ValueError("not a JSON object")
+    return body
 
 
 def _error_body(response: "Response") -> object:

@@ -107,10 +107,18 @@ def _kind(spec: str) -> str:
     return spec.partition(":")[0].partition("+")[0]
 
 
+# Wider scopes, as tokens made elsewhere may have them.
+_IMPLIED = {
+    MODIFY: {READ, SEND},
+    "https://mail.google.com/": {READ, SEND, MODIFY},
+    "drive": {DRIVE},
+}
+
+
 def require(account: Account, *needed: str) -> None:
     """Raise AccessError if the account has not granted these scopes (short names).
 
-    Whoever may modify mail may read and send it. A service account grants what is asked.
+    A service account grants what is asked.
     """
     held = account.load()
     if held["type"] == "service_account":
@@ -118,8 +126,8 @@ def require(account: Account, *needed: str) -> None:
     granted = {str(scope).removeprefix(SCOPE) for scope in held.get("scopes") or ()}
     if not granted:
         return  # a token made elsewhere that does not say; Google will
-    if MODIFY in granted:
-        granted |= {READ, SEND}
+    for wide in granted & _IMPLIED.keys():
+        granted |= _IMPLIED[wide]
     if missing := [scope for scope in needed if scope not in granted]:
         flags = "".join(f" --scope {scope}" for scope in missing)
         raise AccessError(

@@ -1,6 +1,7 @@
 import base64
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -203,9 +204,129 @@ def signed_in(home: Workplace, emulate: Emulate) -> Workplace:
     return home
 
 
-@pytest.fixture(params=["emulate"])
+class Myworld:
+    """One world of PyPI's `myworld`, behind its gateway: Google's own host names over TLS."""
+
+    def __init__(self, url: str, name: str, gateway: dict[str, str]) -> None:
+        self.url, self.name = url, name
+        user = {"email": USER, "name": "Reader"}
+        spec = {
+            "name": name,
+            "task": "none",
+            "time": "realtime",
+            "now": "wallclock",
+            "servers": {
+                "gmail": {"seed": {"user": user, "labels": ["newsletters"], "emails": []}},
+                "drive": {"seed": {"user": user, "domain": "example.com", "folders": [],
+                                   "files": [], "search_lag": {"files": 0}}},
+            },
+        }  # fmt: skip
+        made = requests.post(f"{url}/envs", json={"spec": spec, "id": name}, timeout=10)
+        made.raise_for_status()
+        agents = made.json()["credentials"]
+        self.account = next(iter(agents.values()))["google_authorized_user"]
+        self.env = gateway
+        labels = self.ask("GET", "gmail", "/gmail/v1/users/me/labels")["labels"]
+        self.label = next(label["id"] for label in labels if label["name"] == "newsletters")
+
+    def ask(self, method: str, host: str, path: str, **request: Any) -> Any:
+        answer = requests.request(
+            method, f"{self.url}/gw/{host}.googleapis.com{path}", timeout=20,
+            headers={"Authorization": f"Bearer {self.account['token']}"}, **request,
+        )  # fmt: skip
+        answer.raise_for_status()
+        return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+
+    def receive(self, raw: bytes, *labels: str) -> str:
+        encoded = base64.urlsafe_b64encode(raw).decode()
+        body = {"raw": encoded, "labelIds": labels or ["INBOX", "UNREAD", self.label]}
+        return str(self.ask("POST", "gmail", "/gmail/v1/users/me/messages", json=body)["id"])
+
+    def files(self, mime_type: str = DOC) -> list[dict[str, Any]]:
+        held = self.ask("GET", "www", "/drive/v3/files", params={
+            "pageSize": 1000, "q": f"mimeType = '{mime_type}' and trashed = false",
+            "fields": "files(id,name,mimeType,parents,size)"})["files"]  # fmt: skip
+        return list(held)
+
+    def content(self, file: dict[str, Any], mime_type: str = "text/markdown") -> str:
+        return str(self.ask("GET", "www", f"/drive/v3/files/{file['id']}/export",
+                            params={"mimeType": mime_type}))  # fmt: skip
+
+    def reports(self) -> list[str]:
+        return [self.content(file) for file in self.files()]
+
+    def mails_sent(self) -> list[str]:
+        page = self.ask("GET", "gmail", "/gmail/v1/users/me/messages",
+                        params={"labelIds": "SENT", "maxResults": 500})  # fmt: skip
+        return [message["id"] for message in page.get("messages", [])]
+
+    def fail(self, server: str, *faults: dict[str, Any]) -> None:
+        answer = requests.put(
+            f"{self.url}/instances/{self.name}-{server}/faults", json=list(faults), timeout=10
+        )
+        answer.raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def myworld_host(
+    tool_venv: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, str]]]:
+    folder = tmp_path_factory.mktemp("myworld")
+    # It has no licence, so it lives in an environment of its own and nothing of it is kept here.
+    program = tool_venv("myworld-0.2.1", "myworld[gateway]==0.2.1", "pysocks") / "myworld"
+    port, gateway = free_port(), free_port()
+    authority = folder / "ca" / "myworld-ca.pem"
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [program, "serve", "--host", "127.0.0.1", "--port", str(port), "--gateway",
+             str(gateway), "--no-passthrough", "--ca-dir", folder / "ca"],
+            stdout=log, stderr=subprocess.STDOUT, cwd=folder,
+        )  # fmt: skip
+        try:
+            for _ in range(300):
+                try:
+                    requests.get(f"http://127.0.0.1:{port}/healthz", timeout=1)
+                    break
+                except requests.ConnectionError:
+                    time.sleep(0.1)
+            yield (
+                f"http://127.0.0.1:{port}",
+                {
+                    "HTTPS_PROXY": f"http://127.0.0.1:{gateway}",
+                    "REQUESTS_CA_BUNDLE": str(authority),
+                },
+            )
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def myworld(myworld_host: tuple[str, dict[str, str]], request: pytest.FixtureRequest) -> Myworld:
+    url, gateway = myworld_host
+    name = (
+        re.sub(r"\W+", "-", request.node.name)[:40].strip("-").lower() + f"-{time.monotonic_ns()}"
+    )
+    return Myworld(url, name, gateway)
+
+
+@pytest.fixture
+def at_myworld(myworld: Myworld, tmp_path: Path) -> Workplace:
+    """A user who brings a token made elsewhere; no root is set: these are Google's own hosts."""
+    home = workplace(tmp_path / "home", "", {})
+    home.env |= myworld.env
+    (home.folder / "token.json").write_text(
+        json.dumps({"type": "authorized_user"} | myworld.account)
+    )
+    home.digest("auth", "google", "--import", "token.json")
+    return home
+
+
+@pytest.fixture(params=["emulate", "myworld"])
 def kill_ground(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Any, Workplace]:
     """An emulator with an empty mailbox, and a user who is signed in."""
+    if request.param == "myworld":
+        return request.getfixturevalue("myworld"), request.getfixturevalue("at_myworld")
     world = request.getfixturevalue("empty_emulate")
     home = workplace(tmp_path / "home", world.root, world.client)
     port = str(world.redirect_port)

@@ -1,0 +1,122 @@
+"""What the emulator `myworld` is strict about: search, Docs, uploads, sign-ins, and faults."""
+
+import json
+import re
+
+import pytest
+from markdown_it import MarkdownIt
+
+JOB = ("--source", "gmail:label:newsletters", "--deliver", "drive:Newsletters/Reports")
+
+
+def headings_and_links(markdown):
+    tokens = MarkdownIt().parse(markdown)
+    headings = [
+        (token.tag, tokens[i + 1].content) for i, token in enumerate(tokens)
+        if token.type == "heading_open"
+    ]  # fmt: skip
+    links = [
+        child.attrs["href"] for token in tokens for child in token.children or ()
+        if child.type == "link_open"
+    ]  # fmt: skip
+    return headings, links
+
+
+def test_the_doc_read_back_has_the_reports_headings_and_links(at_myworld, myworld, letter):
+    for number in range(3):
+        myworld.receive(letter(number))
+    first = at_myworld.run(*JOB)
+    assert first["fetched"]["new"] == 3
+    [doc] = myworld.files()
+    [report] = (at_myworld.folder / "reports").glob("*.md")
+    headings, links = headings_and_links(report.read_text("utf-8").split("\n---\n", 1)[1])
+    exported = headings_and_links(myworld.content(doc))
+    assert len(headings) > 5 and exported[0] == [
+        (tag, re.sub(r"\[(.*?)\]\(#.*?\)", r"\1", text)) for tag, text in headings
+    ]
+    outside = [link for link in links if not link.startswith("#")]
+    assert len(outside) >= 6 and exported[1] == outside
+
+    assert at_myworld.run(*JOB)["report"] is None
+    myworld.receive(letter(7))
+    third = at_myworld.run(*JOB)
+    assert third["report"]["documents"] == 1
+    [new] = [file for file in myworld.files() if file["id"] != doc["id"]]
+    assert "Harbour 7" in myworld.content(new) and "Harbour 1" not in myworld.content(new)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("from:letter1", {1}),
+        ("from:letter1 OR from:letter2", {1, 2}),
+        ("{from:letter1 from:letter3}", {1, 3}),
+        ("label:newsletters -from:letter1", {2, 3}),
+        ('subject:"Issue 2"', {2}),
+    ],
+)
+def test_searches(at_myworld, myworld, letter, query, found):
+    for number in (1, 2, 3):
+        myworld.receive(letter(number))
+    job = ("--source", f"gmail:{query}", "--deliver", "drive:Found")
+    at_myworld.run(*job)
+    [text] = myworld.reports()
+    assert {n for n in (1, 2, 3) if f"/harbour/{n})" in text} == found
+    assert at_myworld.run(*job)["report"] is None
+
+
+@pytest.mark.parametrize(
+    ("server", "fault"),
+    [
+        ("gmail", {"tool": "gmail.users.messages.list", "kind": "rate_limit", "retry_after": 1}),
+        ("gmail", {"tool": "gmail.users.messages.get", "kind": "unavailable"}),
+        ("gmail", {"tool": "gmail.users.messages.get", "kind": "bad_gateway"}),
+        ("gmail", {"tool": "gmail.users.messages.get", "kind": "truncated"}),
+        ("gmail", {"tool": "gmail.users.messages.send", "kind": "timeout_after_commit"}),
+        ("gmail", {"tool": "gmail.users.messages.send", "kind": "bad_gateway"}),
+        ("drive", {"tool": "drive.files.list", "kind": "rate_limit", "retry_after": 1}),
+        ("drive", {"tool": "drive.files.create", "kind": "unavailable", "on_call": 3}),
+        ("drive", {"tool": "drive.files.create", "kind": "truncated", "on_call": 3}),
+        ("drive", {"tool": "drive.files.create", "kind": "timeout_after_commit", "on_call": 1}),
+        ("drive", {"tool": "drive.files.create", "kind": "timeout_after_commit", "on_call": 3}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value['tool']}-{value['kind']}",
+)
+def test_after_a_fault_the_report_is_there_once(at_myworld, myworld, letter, server, fault):
+    myworld.receive(letter(1))
+    myworld.fail(server, {"on_call": 1, **fault})
+    at_myworld.run(*JOB, "--deliver", "gmail:boss@example.com")
+    assert len(myworld.files()) == 1
+    assert len(myworld.files("application/vnd.google-apps.folder")) == 2
+    assert len(myworld.mails_sent()) == 1
+    assert at_myworld.run(*JOB)["report"] is None
+
+
+def test_an_outage_keeps_the_report_and_asks_to_come_back(at_myworld, myworld, letter):
+    at_myworld.env["DIGEST_GOOGLE__PATIENCE"] = "2"
+    myworld.receive(letter(1))
+    outage = {"tool": "drive.files.*", "kind": "unavailable", "from_call": 1, "times": None}
+    myworld.fail("drive", outage)
+    done = at_myworld.digest(*at_myworld.run_args(*JOB), check=75)
+    assert "try again later" in done.stderr and "Traceback" not in done.stderr
+    myworld.fail("drive")
+    assert myworld.files() == []
+    assert json.loads(at_myworld.digest("deliver", "--json").stdout)["deliveries"]
+    assert len(myworld.files()) == 1
+
+
+def test_a_history_that_gmail_forgot_is_reconciled_once(at_myworld, myworld, letter):
+    import sqlite3
+
+    myworld.receive(letter(1))
+    at_myworld.run(*JOB)
+    with sqlite3.connect(at_myworld.folder / "ledger.db") as ledger:
+        [(value,)] = ledger.execute("SELECT value FROM cursors")
+        old = json.dumps(json.loads(value) | {"history": "1"})
+        ledger.execute("UPDATE cursors SET value = ?", (old,))
+    myworld.receive(letter(2))
+    assert at_myworld.run(*JOB)["fetched"]["new"] == 1
+    with sqlite3.connect(at_myworld.folder / "ledger.db") as ledger:
+        [(value,)] = ledger.execute("SELECT value FROM cursors")
+    assert int(json.loads(value)["history"]) > 1000
+    assert at_myworld.run(*JOB)["fetched"]["known"] == 0, "it was listed in full again"
