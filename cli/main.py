@@ -18,6 +18,7 @@ VERBS = {
     "report": ("cli.report", "Make a report of a period from what the ledger holds."),
     "deliver": ("cli.deliver", "Deliver what waits in the outbox, or show it."),
     "search": ("cli.search", "Search all items and digests."),
+    "source": ("cli.source", "Add, list, test and remove sources."),
     "serve": ("cli.serve", "Offer all this to an assistant, over MCP."),
     "model": ("cli.model", "Get, build, install and show the model."),
     "finetune": ("cli.finetune", "Make a model of your own."),

@@ -11,11 +11,11 @@ from pathlib import Path
 from digest.errors import SinkError, SinkUnavailable
 from digest.protocols import Delivery
 from digest.records import RawDocument, Skip, fingerprint
-from integrations import files
+from integrations import files, rows
 
 
 class FolderSource:
-    """Markdown, HTML, text and .eml files in a folder and below, or one such file, by name."""
+    """Markdown, HTML, text, JSONL and .eml files in a folder and below, or one such file."""
 
     def __init__(self, spec: str, argument: str) -> None:
         self.spec = spec
@@ -30,6 +30,9 @@ class FolderSource:
         root = files.existing(self.root, self.spec)
         for path in files.walk(root):
             media_type = files.MEDIA_TYPES.get(path.suffix.lower())
+            if path.suffix.lower() == ".jsonl":
+                yield from rows.read(path, self.spec, path.name, since)
+                continue
             if media_type is None and path != root:
                 continue
             if media_type == "message/rfc822" and since:
