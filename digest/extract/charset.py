@@ -107,6 +107,8 @@ def _by_claim(data: bytes, claim: str | None) -> tuple[str, str]:
 
 def _utf8_first(data: bytes, claim: str | None) -> tuple[str, str]:
     """UTF-8 if the bytes are mostly that; otherwise what detection finds."""
+    if re.search(rb"\x1b\$[@B]", data[:_SAMPLE]):  # plain ASCII to the eye, Japanese in truth
+        return data.decode("iso2022_jp", "replace"), "no charset: read as iso2022_jp"
     unknown = f"unknown charset {claim}" if claim and codec(claim) is None else ""
     try:
         return data.decode("utf-8"), unknown
@@ -129,8 +131,6 @@ def detect(data: bytes) -> str:
     sample = data[:_SAMPLE]
     if sample.count(0) > len(sample) // 4:
         return "utf-16-be" if sample[:2].startswith(b"\0") else "utf-16-le"
-    if re.search(rb"\x1b\$[@B]", sample):
-        return "iso2022_jp"
     # Few foreign bytes tell nothing of the language: the web's own default is the better guess.
     if sum(byte > 0x7F for byte in sample) < 8:
         return "cp1252"

@@ -119,15 +119,17 @@ def _targets(url: str) -> Iterator[str]:
     if guarded := re.search(r"/v3/__(https?:/.+?)__;", url, re.I):
         yield from filter(None, [_clean(guarded[1])])
     if not _ABOUT.search(parts.path) and not _ABOUT.search(parts.netloc.split(":")[0]):
-        yield from _in_path(parts.path)
+        yield from _in_path(parts.path, parts.query)
         yield from _in_query(parts.query)
         yield from _in_query(parts.fragment)
 
 
-def _in_path(path: str) -> Iterator[str]:
+def _in_path(path: str, query: str) -> Iterator[str]:
     plain = re.search(r"/(https?:/{1,2}[^/].*)", path, re.I)
     if plain and not re.search(r"%2f", plain[1][:12], re.I):
-        yield from filter(None, [_clean(re.sub(r"^(https?):/+", r"\1://", plain[1], flags=re.I))])
+        # Written without encoding, it runs to the end and the query is its own.
+        target = re.sub(r"^(https?):/+", r"\1://", plain[1], flags=re.I)
+        yield from filter(None, [_clean(f"{target}?{query}" if query else target)])
     for segment in reversed(path.split("/")):
         yield from filter(None, [_decoded(segment)])
 

@@ -334,7 +334,7 @@ def _sender(headers: Headers) -> tuple[str, str]:
         found = _ADDRESS.search(raw)
         if not found:
             if raw and name == "from" and not any(map(headers.get, ("sender", "reply-to"))):
-                return _name(raw), ""
+                return _name(raw.split("<")[0] or raw), ""
             continue
         before = raw[: found.start()]
         comment = re.search(r"\(([^()]{1,200})\)", raw[found.end() :])

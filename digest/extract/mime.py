@@ -20,11 +20,12 @@ MAX_DEPTH = 32
 _MAX_HEADER_LINES = 20_000
 _MAX_VALUE = 8_192  # characters of one header that are looked at
 
+_NOT_BLANK = re.compile(rb"[^\n]")
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?(.{0,2000}?)(?:\?=|\Z)", re.S)
 _TYPE = re.compile(r"\s*([\w.+-]{1,100})/([\w.+-]{1,100})")
 _PARAM = re.compile(r"""([\w*-]{1,80})\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))""")
-_PROSE = re.compile(rb"\n(?:[^\n]*\S +\S|[_*-]{4})[^\n]*")
+_PROSE = re.compile(rb"\n(?:[^\n]*\S +\S|[_*-]{4})")
 _NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + b"0123456789+/="))
 
 
@@ -99,7 +100,7 @@ def read(content: bytes) -> tuple[Part, list[str]]:
 
 def _part(buffer: bytes, start: int, end: int, default: str, depth: int, to: _Reading) -> Part:
     to.parts += 1
-    headers, body = read_headers(buffer, start, end)
+    headers, body = read_headers(buffer, start, end, part=bool(default))
     part = Part(headers, *_content_type(headers, default), _disposition(headers), buffer, body, end)
     if part.kind.startswith("multipart/"):
         if depth >= MAX_DEPTH:
@@ -181,17 +182,20 @@ def looks_like_html(data: bytes) -> bool:
     )
 
 
-def read_headers(buffer: bytes, start: int, end: int) -> tuple[Headers, int]:
+def read_headers(buffer: bytes, start: int, end: int, part: bool = False) -> tuple[Headers, int]:
     """The header block at `start`, and where the body begins.
 
-    An mbox "From " line and blank lines in front are passed over. A line that is no header ends
-    the block and belongs to the body; without any header all of it is body.
+    An mbox "From " line is passed over, and so are blank lines before the first header of a whole
+    message (`part` false) or before one that speaks of content. A line that is no header ends the
+    block and belongs to the body; without any header all of it is body.
     """
     origin = start
-    while buffer.startswith(b"\n", start, end):
-        start += 1
+    first = _NOT_BLANK.search(buffer, start, end)
+    if first and (not part or buffer[first.start() : first.start() + 8].lower() == b"content-"):
+        start = first.start()
     if buffer.startswith((b"From ", b">From "), start, end):
-        start = _next_line(buffer, start, end)
+        after = _next_line(buffer, start, end)
+        start = after if _FIELD.match(buffer, after, end) else start
     fields: list[tuple[str, list[bytes]]] = []
     at = start
     for _ in range(_MAX_HEADER_LINES):
@@ -215,7 +219,7 @@ def read_headers(buffer: bytes, start: int, end: int) -> tuple[Headers, int]:
         blank = buffer.find(b"\n\n", at, end)
         at = end if blank < 0 else blank + 2
     if not fields:
-        return Headers([]), (origin if start == origin else min(at, start))
+        return Headers([]), (start + 1 if buffer.startswith(b"\n", start, end) else origin)
     return Headers([(name, _unfold(lines)) for name, lines in fields]), min(at, end)
 
 
@@ -305,10 +309,11 @@ def decode_base64(raw: bytes) -> bytes:
     Text that is plainly not base64 comes back as it is.
     """
     # A mailing list may have put its footer, in plain text, behind the encoded body.
-    body, footers = _PROSE.subn(b"\n", raw)
+    footer = _PROSE.search(raw)
+    body = raw[: footer.start()] if footer else raw
     clean = body.translate(None, _NOT_BASE64)
     stray = len(body) - body.count(b"\n") - len(clean)
-    if stray > 1 + len(clean) // 10 or (footers and len(clean) % 4):
+    if stray > 1 + len(clean) // 10 or (footer and len(clean) % 4):
         return raw
     out = bytearray()
     for found in re.finditer(rb"[^=]+", clean):
