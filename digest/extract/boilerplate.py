@@ -25,12 +25,11 @@ def clean(blocks: Sequence[Block]) -> list[Block]:
         return kept
     size = body_size(kept)
     weights = [weight(block, size, edge=True) for block in kept]
-    for number, block in enumerate(kept[:-1]):
-        if block.text.endswith((":", "：")) and _asks(kept[number + 1], weights[number + 1]):
-            weights[number] = max(weights[number], 2.0)
-        if _captions(kept, number + 1, size):
-            weights[number + 1] = max(weights[number + 1], 2.0)
+    for number in range(len(kept) - 1):
+        _neighbour(kept, weights, number, size)
     start, end = _header(kept, weights), footer(weights)
+    if max(weights[end:], default=0.0) < 2.0:  # no line of it is a footer's beyond doubt
+        end = len(kept)
     if start >= end:  # nothing but boilerplate: better everything than nothing
         start, end = 0, len(kept)
     out = []
@@ -51,6 +50,27 @@ def forwarded_subject(blocks: Sequence[Block]) -> str:
         if match := words.SUBJECT.match(block.text):
             return match[1].strip()
     return ""
+
+
+def _neighbour(blocks: Sequence[Block], weights: list[float], number: int, size: float) -> None:
+    """Weigh what is boilerplate only beside what it stands next to.
+
+    A line that announces buttons, a caption under its picture, the answers to a poll about the
+    newsletter itself.
+    """
+    block, below = blocks[number], blocks[number + 1]
+    if block.text.endswith((":", "：")) and _asks(below, weights[number + 1]):
+        weights[number] = max(weights[number], 2.0)
+    question = weights[number] >= 2.0 and (
+        block.text.rstrip(" *_").endswith(("?", "？")) or _answers(block)
+    )
+    if _captions(blocks, number + 1, size) or (question and _answers(below)):
+        weights[number + 1] = max(weights[number + 1], 2.0)
+
+
+def _answers(block: Block) -> bool:
+    solid = [span for span in block.spans if any(char.isalnum() for char in span.text)]
+    return 0 < block.words <= 5 and all(span.href for span in solid)
 
 
 def _asks(block: Block, value: float) -> bool:
@@ -94,8 +114,8 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
     if short and words.SHARE.search(text):
         value += 2.5
     value += 3.0 * bool(words.SOCIAL.match(text))
-    if edge and count <= 25 and words.ADDRESS.search(text):
-        value += 0.8
+    if edge and count <= 25 and not block.marker and words.ADDRESS.search(text):
+        value += 0.8 if small else 0.3
     if words.FORWARDED.match(text) and count <= 40:
         value += 3.0
     if count <= 3 and _MONEY.match(text):

@@ -102,7 +102,7 @@ def _no_headline(block: Block, head: Head, times: int) -> bool:
         return True
     if not head.href or block.level:
         return False
-    if (times > 1 and head.words <= 6) or bare_url(text):
+    if (times > 1 and head.words <= 6 and not head.look.listed) or bare_url(text):
         return True
     plain = head.prominence < 1.3 and not head.look.listed and bool(words.CALL.search(text))
     return head.prominence < 1.6 and (plain or action(block))
