@@ -209,7 +209,7 @@ def npm(node: str) -> Callable[[str, str], Path]:
         home = CACHE / f"{package.replace('/', '__')}-{version}"
         folder = home / "node_modules" / package
         home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.with_suffix(".lock")):
+        with FileLock(f"{home}.lock"):
             if (home / "done").exists():
                 return folder
             shutil.rmtree(home / "node_modules", ignore_errors=True)
