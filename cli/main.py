@@ -24,6 +24,7 @@ VERBS = {
     "finetune": ("cli.finetune", "Make a model of your own."),
     "completion": ("cli.completion", "Print the completion script of a shell."),
     "auth": ("cli.auth", "Sign in to services that sources and sinks need."),
+    "schedule": ("cli.schedule", "Run every morning, by the platform's own timer."),
     "doctor": ("cli.doctor", "Check that everything Digest needs is in order."),
 }
 

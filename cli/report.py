@@ -11,6 +11,7 @@ from cli.progress import Progress
 @click.command()
 @click.option("--until", metavar="AGE|DATE", help="Where the period ends.  [default: now]")
 @click.option("--last", is_flag=True, help="Print the newest report again; make none.")
+@click.option("--deliver", is_flag=True, help="Deliver it to the configured places as well.")
 @options.common(
     options.source,
     options.since,
@@ -22,6 +23,7 @@ from cli.progress import Progress
 def report(
     until: str | None,
     last: bool,
+    deliver: bool,
     source: tuple[str, ...],
     since: str | None,
     engine: str | None,
@@ -31,16 +33,22 @@ def report(
 ) -> None:
     """Print a report of a period as markdown, from what the ledger holds.
 
-    Unlike `run` it fetches and delivers nothing, and tells also of what was reported before.
+    Unlike `run` it fetches nothing, and tells also of what was reported before: with --since 7d
+    it is a weekly roll-up. The same report is delivered once.
     """
     from dataclasses import asdict
 
+    import integrations
     from digest import engines, pipeline, settings
     from digest.errors import LedgerError
     from digest.ledger import Ledger
     from digest.lock import writer_lock
 
     chosen = settings.load(config, since=since, engine=engine, ledger=ledger)
+    sinks = [f"folder:{chosen.out}"] if chosen.out else []
+    sinks = [*sinks, *chosen.deliver] if deliver else []
+    outcomes: list[pipeline.Delivered] = []
+    made = None
     with Ledger(chosen.ledger) as book:
         if not last:
             begin = options.start_of(chosen.since)
@@ -56,13 +64,16 @@ def report(
                 finally:
                     runner.close()
                 specs = sorted({document.source for document in documents})
-                pipeline.make_report(
-                    book, analyzed, documents, sources=specs, sinks=(), engine_note=note
+                made = pipeline.make_report(
+                    book, analyzed, documents, sources=specs, sinks=sinks, engine_note=note
                 )
-        stored = book.report()
+                if deliver:
+                    outcomes = pipeline.deliver(book, lambda spec: integrations.sink(spec, chosen))
+        stored = book.report(made.id if made else None)
     if stored is None:
         raise LedgerError("no report was made yet; make one with `digest run`")
     if as_json:
         options.print_json(asdict(stored))
     else:
         click.echo(stored.markdown)
+    options.end((), anything_done=True, undelivered=options.failed(outcomes))
