@@ -145,27 +145,17 @@ def _read_multipart(part: Part, depth: int, to: _Reading) -> None:
 
 def _spans(part: Part, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
     """(start, end, a boundary follows) of the parts between the boundary's lines."""
-    mark = b"--" + boundary
-    buffer, end = part.buffer, part.end
+    line = re.compile(rb"\n--" + re.escape(boundary) + rb"(--)?[ \t]{0,80}(?=\n|\Z)")
     opened = -1
-    at = part.start
-    while True:
-        at = buffer.find(mark, at, end)
-        if at < 0:
-            break
-        line_end = buffer.find(b"\n", at, end)
-        line_end = end if line_end < 0 else line_end
-        tail = buffer[at + len(mark) : min(line_end, at + len(mark) + 80)].strip()
-        if (at > part.start and buffer[at - 1] != 0x0A) or tail not in {b"", b"--"}:
-            at += len(mark)
-            continue
+    # The line break before the body belongs to a boundary that stands in its first line.
+    for found in line.finditer(part.buffer, max(part.start - 1, 0), part.end):
         if opened >= 0:
-            yield opened, max(opened, at - 1), True
-        if tail and opened >= 0:
-            return
-        opened = at = min(line_end + 1, end)
+            yield opened, max(opened, found.start()), True
+            if found[1]:
+                return
+        opened = min(found.end() + 1, part.end)
     if opened >= 0:
-        yield opened, end, False
+        yield opened, part.end, False
 
 
 def _as_leaf(part: Part) -> None:
