@@ -26,14 +26,15 @@ ALIKE = 0.20  # bodies less alike than this are not one story, however alike the
 APART = timedelta(days=10)  # a column that returns with new content is not one story
 
 _NEWS = {"story", "link"}
-_TEXT_WORDS = 250  # a story says what it is about early
+_TEXT_WORDS, _TEXT_CHARACTERS = 250, 8000  # a story says what it is about early
+_TITLE_CHARACTERS = 300
 _KEY_TERMS = 16  # of each text, to find candidates by
 _COMMON = 40  # a term in more texts than this finds no candidates
 _PRIOR = 200  # weigh terms as if they came from at least so many texts: a small run is no corpus
 
 _WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
-_URL = re.compile(r"\w+://\S+|\]\([^)]*\)")
+_URL = re.compile(r"\b\w{2,20}://\S+|\]\([^)]{0,2000}\)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _STOP = frozenset(
     re.findall(
@@ -222,20 +223,24 @@ def _may_be_one(one: Analyzed, other: Analyzed) -> bool:
     if dates[0] and dates[1] and abs(dates[0] - dates[1]) > APART:
         return False
     numbers = [
-        set(_NUMBER.findall(f"{each.item.title} {each.digest.fields.title or ''}"))
+        set(
+            _NUMBER.findall(
+                f"{each.item.title[:_TITLE_CHARACTERS]} {each.digest.fields.title or ''}"
+            )
+        )
         for each in (one, other)
     ]
     return not all(numbers) or bool(numbers[0] & numbers[1])
 
 
 def _title(one: Analyzed) -> Counter[str]:
-    return Counter(_words(one.digest.fields.title or one.item.title))
+    return Counter(_words((one.digest.fields.title or one.item.title)[:_TITLE_CHARACTERS]))
 
 
 def _body(one: Analyzed) -> Counter[str]:
     """Terms of summary, names and the beginning of the text, with their counts."""
     fields = one.digest.fields
-    terms = Counter(islice(_words(_URL.sub(" ", one.item.text)), _TEXT_WORDS))
+    terms = Counter(islice(_words(_URL.sub(" ", one.item.text[:_TEXT_CHARACTERS])), _TEXT_WORDS))
     for text in (fields.summary or "", *(fields.names or ()), *(fields.company_names or ())):
         terms.update(_words(text))
     return terms

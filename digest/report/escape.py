@@ -17,7 +17,7 @@ MAX_URL = 4000  # characters; trackers reach 2,000
 # Line and paragraph separators and tabs are whitespace; control, surrogate, private-use and
 # format characters go, except the two joiners that scripts and emoji are written with.
 _GONE = {"Cc", "Cs", "Co", "Cn", "Cf"}
-_SPACES = {"Zs", "Zl", "Zp"}
+_INVISIBLE = _GONE | {"Zs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 # Bare addresses: many readers turn them into links even where CommonMark does not.
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]{1,30}:/{2,}|mailto:)+", re.I)
@@ -66,7 +66,7 @@ def words(value: str, limit: int = 1200) -> str:
 
 
 def _one_line(value: str, limit: int) -> str:
-    lines = (_BLOCK.sub("", line) for line in value[: 4 * limit].splitlines())
+    lines = (_BLOCK.sub("", line) for line in value[: 2 * limit].splitlines())
     return " ".join(" ".join(lines).split())
 
 
@@ -102,9 +102,10 @@ def address(url: str) -> str:
     Only http, https and mailto, without credentials (`https://bank.example@evil.example`), of
     bounded length. Characters that could end the destination are percent-encoded.
     """
-    url = url.strip()
-    visible = not any(unicodedata.category(char) in _GONE | _SPACES for char in url)
-    if not visible or len(url) > MAX_URL or not _may_follow(url):
+    url = url[: MAX_URL + 9].strip()
+    if len(url) > MAX_URL or not _may_follow(url):
+        return ""
+    if any(unicodedata.category(char) in _INVISIBLE for char in url):
         return ""
     url = _URL_UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", url)
     return re.sub(r"&(#?\w+);", r"&\1%3B", url)

@@ -206,6 +206,17 @@ def test_four_hundred_items_stay_readable_and_reachable(make):
     assert {href[1:] for href in links(markdown) if href.startswith("#")} <= set(anchors(markdown))
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "filler", ["a", "*", "[", "`", "_a", "://", "www.", "a@", "\\", "1.", "\n"]
+)
+def test_huge_strings_are_clipped_in_bounded_time(make, filler):
+    huge = filler * (500_000 // len(filler))
+    one = make(huge, text=huge, publisher=huge, url="https://example.org/" + huge, summary=huge)
+    two = make("Other", text=huge, highlights=[huge], names=[huge], degraded=huge)
+    assert len(write([one, two], [Skip(huge, huge, huge)], note=huge).markdown) < 30_000
+
+
 def test_link_items_are_single_lines(make):
     markdown = write(
         [make("Just a link", kind="link", text="", url="https://example.org/l")]
