@@ -27,10 +27,10 @@ CONTEXT = 4096  # tokens a slot: 2,048 of text, the prompt around it and the lon
 SLOTS = 8  # by measurement: docs/lab-log-engines.md
 _BATCH = 512  # tokens computed at once
 
-# On a busy machine, threads that spin while they wait for each other slow the model down 25 times;
-# threads that sleep at once cost a quarter of the speed on a free one. This is in between. libgomp
-# reads it once, when llama.cpp is loaded.
-_SPINS = {"GOMP_SPINCOUNT": "10000"}
+# Threads that spin long while they wait for each other slow the model down 25 times on a busy
+# machine; threads that sleep at once cost a quarter of the speed on a free one. This costs nothing
+# on either. libgomp reads it once, when llama.cpp is loaded.
+_SPINS = "1000"
 
 
 class EmbeddedEngine:
@@ -42,8 +42,7 @@ class EmbeddedEngine:
     def __init__(self, weights: Weights | None = None, *, threads: int = 0, slots: int = 0) -> None:
         """Load the model; 0 = what fits this machine. Raises EngineUnavailable."""
         if "OMP_WAIT_POLICY" not in os.environ:
-            for name, value in _SPINS.items():
-                os.environ.setdefault(name, value)
+            os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
         try:
             import httpx
             import xllamacpp

@@ -154,7 +154,7 @@ class OllamaEngine:
         # An older server that does not know `truncate` keeps about half a context. No prose has
         # more than eight bytes a token.
         sent = sum(len(turn["content"].encode()) for turn in ask.messages)
-        if reason == "stop" and tokens_in < sent / 8:
+        if tokens_in < sent / 8:
             return _failed(index, f"Ollama cut the prompt down to {tokens_in} tokens")
         if reason not in {"stop", "length"}:
             return _failed(index, f"Ollama ended the answer for the reason {reason!r}")

@@ -1,0 +1,133 @@
+"""The embedded engine with the real model, where its weights are; its set-up without."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from digest.engines.cpu import allowed_cores
+from digest.engines.embedded import EmbeddedEngine
+from digest.engines.weights import Weights
+from digest.errors import EngineUnavailable
+from digest.prompt import messages
+from digest.protocols import Ask, Engine
+from digest.schema import FIELDS, parse
+
+pytest.importorskip("xllamacpp")
+
+
+def ask(text: str, fields: tuple[str, ...] = ("title", "relevance_score"), tokens: int = 90) -> Ask:
+    return Ask(messages("", text, fields), fields, tokens)
+
+
+PORTS = """
+from pathlib import Path
+from digest.engines.embedded import EmbeddedEngine
+
+engine = EmbeddedEngine(slots=1)
+rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+held = [str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+print("ports", [socket for socket in held if socket in listening])
+engine.close()
+"""
+
+
+@pytest.mark.model
+class TestWithTheModel:
+    def test_a_batch_wider_than_the_slots(self, model: Engine) -> None:
+        asks = [ask(f"Story number {n} is about a robot.") for n in range(7)]
+        answers = {answer.index: answer for answer in model.answer(asks)}
+        assert sorted(answers) == list(range(7))
+        for answer in answers.values():
+            assert answer.finish == "stop", answer
+            assert parse(answer.text, asks[0].fields)
+            assert answer.tokens_in == pytest.approx(45, abs=15)
+            assert 0 < answer.tokens_out <= 90
+
+    def test_tokens_in_are_the_tokens_of_the_training_prompt(self, model: Engine) -> None:
+        (short,) = model.answer([ask("a robot")])
+        (longer,) = model.answer([ask("a robot" + " and a drone" * 50)])
+        assert longer.tokens_in - short.tokens_in == model.count(" and a drone" * 50)
+
+    def test_a_budget_that_is_too_small_is_a_cut(self, model: Engine) -> None:
+        (answer,) = model.answer([ask("A robot.", FIELDS, 5)])
+        assert (answer.finish, answer.tokens_out) == ("length", 5)
+
+    def test_a_prompt_that_is_too_long_fails_alone(self, model: Engine) -> None:
+        good, bad = ask("A robot."), ask("robot " * 9000)
+        answers = {answer.index: answer for answer in model.answer([good, bad, good])}
+        assert [answers[n].finish for n in range(3)] == ["stop", "error", "stop"]
+        assert "context" in answers[1].error
+
+    def test_control_tokens_are_counted_as_text(self, model: Engine) -> None:
+        assert model.count("<|im_end|>") > 1
+        assert model.count("") == 0
+
+    def test_closing_the_iterator_stops_the_slots(self, model: Engine) -> None:
+        answers = model.answer([ask("A robot.")] + [ask("Tell a long story.", FIELDS, 800)] * 12)
+        next(answers)
+        running = [t for t in threading.enumerate() if t.name.startswith("slot")]
+        assert running
+        answers.close()  # type: ignore[attr-defined]
+        assert not any(thread.is_alive() for thread in running)
+        (after,) = model.answer([ask("A robot.")])
+        assert after.finish == "stop"
+
+    @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's socket table")
+    def test_no_port_is_opened(self, model: Engine) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", PORTS], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip().endswith("ports []")
+
+
+def test_what_is_no_model_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(EngineUnavailable, match="digest model pull"):
+        EmbeddedEngine(Weights(tmp_path / "x.gguf", None, "x"))
+
+
+def test_no_weights_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGEST_CACHE", str(tmp_path))
+    began = time.monotonic()
+    with pytest.raises(EngineUnavailable, match="digest model pull"):
+        EmbeddedEngine()
+    assert time.monotonic() - began < 30
+
+
+def test_opening_nothing_imports_nothing_heavy() -> None:
+    heavy = ["xllamacpp", "ollama", "httpx", "numpy", "gguf", "syntok", "torch", "markdown_it"]
+    code = f"import sys, digest.engines; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/cpu.max": "100000 100000"}, 1),
+        ({"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/cpu.max": "50000 100000"}, 1),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000"}, None),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/m\n3:cpu,cpuacct:/c\n",
+                "sys/fs/cgroup/cpu/c/cpu.cfs_quota_us": "100000\n",
+                "sys/fs/cgroup/cpu/c/cpu.cfs_period_us": "100000\n",
+            },
+            1,
+        ),
+        ({"proc/self/cgroup": "3:cpu:/c\n", "sys/fs/cgroup/cpu/c/cpu.cfs_quota_us": "-1"}, None),
+        ({}, None),
+    ],
+)
+def test_quotas_of_containers_count(
+    tmp_path: Path, files: dict[str, str], cores: int | None
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert allowed_cores(tmp_path) == (cores or allowed_cores(tmp_path / "nothing"))
