@@ -61,10 +61,11 @@ def _neighbour(blocks: Sequence[Block], weights: list[float], number: int, size:
     block, below = blocks[number], blocks[number + 1]
     if block.text.endswith((":", "：")) and _asks(below, weights[number + 1]):
         weights[number] = max(weights[number], 2.0)
-    question = weights[number] >= 2.0 and (
-        block.text.rstrip(" *_").endswith(("?", "？")) or _answers(block)
-    )
-    if _captions(blocks, number + 1, size) or (question and _answers(below)):
+    polled = block.words <= 20 and words.SHARE.search(block.glance) and _answers(below)
+    if polled:
+        weights[number] = max(weights[number], 2.0)
+    more = weights[number] >= 2.0 and _answers(block) and _answers(below)
+    if polled or more or _captions(blocks, number + 1, size):
         weights[number + 1] = max(weights[number + 1], 2.0)
 
 
