@@ -1,6 +1,5 @@
 """A scripted browser: opens Google's sign-in page, picks the user, and follows the redirect."""
 
-import os
 import re
 import sys
 from html import unescape
@@ -8,7 +7,7 @@ from html import unescape
 import requests
 
 
-def sign_in(url: str, email: str, follow: bool) -> str:
+def sign_in(url: str, email: str, *, follow: bool) -> str:
     """The address at which the browser ends."""
     page = requests.get(url, timeout=10)
     assert page.ok, page.text
@@ -28,6 +27,4 @@ def sign_in(url: str, email: str, follow: bool) -> str:
 
 
 if __name__ == "__main__":
-    ended = sign_in(sys.argv[1], os.environ.get("BROWSER_USER", "reader@example.com"),
-                    os.environ.get("BROWSER_FOLLOW", "1") == "1")  # fmt: skip
-    print(ended)
+    sign_in(sys.argv[1], "reader@example.com", follow=True)

@@ -14,12 +14,13 @@ import time
 # Everything a run imports on its way, so that the time before a kill is a run's own.
 for module in (
     "cli.run", "cli.deliver", "digest.analyze", "digest.engines", "digest.engines.extractive",
-    "digest.pipeline", "digest.report", "google.auth.transport.requests", "google.oauth2.credentials",
+    "digest.pipeline", "digest.report", "google.auth.transport.requests",
+    "google.oauth2.credentials",
     "integrations.drive", "integrations.folder", "integrations.gmail", "integrations.gmail_send",
 ):  # fmt: skip
     importlib.import_module(module)
 
-from cli.main import main
+main = importlib.import_module("cli.main").main
 
 
 def child(args: list[str], log: str) -> None:
@@ -50,4 +51,5 @@ for line in sys.stdin:
             answer = "killed"
             break
         time.sleep(0.002)
-    print(json.dumps(answer), flush=True)
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
