@@ -20,7 +20,29 @@ def read(content: str, media: MediaType = "text/html", **known: object) -> Docum
     return extract.read(RawDocument("folder:x", media, content.encode(), "x", **known))  # type: ignore[arg-type]
 
 
-TAGS = "p div span b i a ul ol li table tr td h1 h2 h3 br hr img blockquote pre font".split()
+TAGS = [
+    "p",
+    "div",
+    "span",
+    "b",
+    "i",
+    "a",
+    "ul",
+    "ol",
+    "li",
+    "table",
+    "tr",
+    "td",
+    "h1",
+    "h2",
+    "h3",
+    "br",
+    "hr",
+    "img",
+    "blockquote",
+    "pre",
+    "font",
+]
 ATTRIBUTES = [
     "",
     ' href="https://a.example/x"',
@@ -35,7 +57,9 @@ ATTRIBUTES = [
 PIECES = st.one_of(
     st.builds("<{}{}>".format, st.sampled_from(TAGS), st.sampled_from(ATTRIBUTES)),
     st.builds("</{}>".format, st.sampled_from(TAGS)),
-    st.sampled_from(["Read more", "Title: body", "* x", "# y", "1. z", "---", "`", "[a](b)", "<!--"]),
+    st.sampled_from(
+        ["Read more", "Title: body", "* x", "# y", "1. z", "---", "`", "[a](b)", "<!--"]
+    ),
     st.text(max_size=12),
 )
 
