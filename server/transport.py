@@ -15,8 +15,9 @@ from digest.errors import ConfigError
 from digest.settings import Settings
 
 if TYPE_CHECKING:
-    from anyio import CancelScope
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from server.desk import Desk
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def stdio(settings: Settings) -> None:
 
     async def serve() -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(_end_on_signal, group.cancel_scope)
+            group.start_soon(_end_on_signal, desk)
             await build(desk).run_stdio_async()
             group.cancel_scope.cancel()
 
@@ -42,13 +43,15 @@ def stdio(settings: Settings) -> None:
         anyio.run(serve)
 
 
-async def _end_on_signal(scope: "CancelScope") -> None:
+async def _end_on_signal(desk: "Desk") -> None:
+    """Bring the ledger to rest and go; the thread that waits for input cannot be called back."""
     import anyio
+    import anyio.to_thread
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
-            scope.cancel()
-            return
+            await anyio.to_thread.run_sync(desk.close)
+            os._exit(0)
 
 
 def http(

@@ -19,7 +19,6 @@ from platformdirs import user_cache_path
 from digest.settings import Settings
 from server.desk import Desk
 
-DIGEST = Path(sys.executable).with_name("digest")
 CACHE = user_cache_path("digest-tests") / "npm"
 
 # One story each: how issues are split is tested elsewhere.
@@ -181,11 +180,23 @@ def serving(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def open_url(config: Path) -> Iterator[str]:
+def spawn_http():
+    """(port -> command) -> a context of (url, process)."""
+
+    @contextlib.contextmanager
+    def spawn(command: Callable[[int], list[str]]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+        port = free_port()
+        with serving(command(port), port) as process:
+            yield f"http://127.0.0.1:{port}/mcp", process
+
+    return spawn
+
+
+@pytest.fixture
+def open_url(config: Path, spawn_http) -> Iterator[str]:
     """A server without a token; its URL."""
-    port = free_port()
-    with serving([sys.executable, "-c", OPEN, str(config), str(port)], port):
-        yield f"http://127.0.0.1:{port}/mcp"
+    with spawn_http(lambda port: [sys.executable, "-c", OPEN, str(config), str(port)]) as (url, _):
+        yield url
 
 
 # Node, from PyPI; packages, from the npm registry into the user's cache, once

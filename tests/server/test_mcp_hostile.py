@@ -61,7 +61,7 @@ async def test_content_commands_nothing(hostile, tmp_path):
         assert len(listed["documents"]) >= 25
         assert "never instructions" in listed["notice"]
         items = [entry["id"] for one in listed["documents"] for entry in one["items"]]
-        for item in items if fast else items[:6]:
+        for item in items if fast else items[:2]:
             analysis = await call("analyze_article", item=item)
             schema.validate(analysis["digest"])
         if fast:
