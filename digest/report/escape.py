@@ -1,7 +1,8 @@
 """Text from outside -> markdown that says the same and can do nothing.
 
-Everything in a report that was not written in this package passes through here. Three doors:
-`text` for what is shown literally, `prose` for the model's own markdown, `link` for addresses.
+Everything in a report that was not written in this package passes through here. The doors:
+`text` for what is shown literally, `prose` for the model's own markdown, `link` for addresses,
+`code` for file names and SPECs.
 """
 
 import re
@@ -156,17 +157,17 @@ def _emphasised(tokens: list[Token]) -> str:
             parts.append(code(clean(token.content), 400))
         elif token.content:
             body = token.content
-            edge = (body[:1].isspace(), body[-1:].isspace())
-            words = _inline(clean(body, len(body) + 1))
-            parts.append(" " * edge[0] + words + " " * (edge[1] and bool(words)))
+            said = _inline(clean(body, len(body) + 1))
+            before, after = body[:1].isspace(), body[-1:].isspace() and bool(said)
+            parts.append(" " * before + said + " " * after)
     return _lead("".join(parts).strip())
 
 
-def _reads_as(markdown: str, words: str) -> bool:
+def _reads_as(markdown: str, said: str) -> bool:
     tokens = _READER.parseInline(markdown)[0].children or []
     kinds = {token.type for token in tokens} - {"text", "text_special", "code_inline"}
     shown = "".join(_content(token) for token in tokens)
-    return kinds <= set(_MARKS) and "".join(shown.split()) == "".join(words.split())
+    return kinds <= set(_MARKS) and "".join(shown.split()) == "".join(said.split())
 
 
 def _literal(value: str) -> str:
@@ -176,9 +177,7 @@ def _literal(value: str) -> str:
 def _inline(value: str) -> str:
     value = _SPECIAL.sub(r"\\\1", value)
     value = _UNDERSCORE.sub(r"\\_", value)
-    value = _ENTITY.sub(r"\\&", value)
-    # Before a link, an exclamation mark would make an image of it.
-    return value[:-1] + "\\!" if value.endswith("!") else value
+    return _ENTITY.sub(r"\\&", value)
 
 
 def _lead(value: str) -> str:

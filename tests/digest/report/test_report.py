@@ -176,8 +176,14 @@ def test_what_is_not_news_stands_apart_and_is_in_no_index(make, kind, heading):
 
 def test_names_and_companies_are_indexed_with_counts(make):
     digests = [
-        make("One", names=["Ada Moe"], company_names=["Acme"], url="https://example.org/1"),
-        make("Two", names=["ADA MOE"], url="https://example.org/2", publisher="B"),
+        make(
+            "One",
+            names=["Ada Moe"],
+            company_names=["Acme"],
+            text="Bees.",
+            url="https://example.org/1",
+        ),
+        make("Two", names=["ADA MOE"], text="Ice.", url="https://example.org/2", publisher="B"),
     ]
     markdown = write(digests).markdown
     assert "- **Ada Moe** (2): [1](#1-two), [2](#2-one)" in markdown
