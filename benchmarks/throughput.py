@@ -43,6 +43,7 @@ class Recorder(EmbeddedEngine):
     exchanges: list[tuple[Ask, Answer]]
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
+        """Answer, and keep both sides."""
         for answer in super().answer(asks):
             self.exchanges.append((asks[answer.index], answer))
             yield answer

@@ -140,7 +140,8 @@ class EmbeddedEngine:
 
 def _answer(index: int, events: Sequence[bytes]) -> Answer:
     """Put the events of a stream together: text, how it ended, and the usage at its end."""
-    text, finish, usage = "", "error", {}
+    text, finish = "", "error"
+    usage: dict[str, int] = {}
     for event in map(json.loads, events):
         if "error" in event or "choices" not in event:
             error = event.get("error", event)

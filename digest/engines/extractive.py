@@ -59,7 +59,7 @@ def extract(title: str, text: str, fields: Sequence[str]) -> DigestFields:
     found = {
         "title": _fit(title if len(title) >= 3 else sentences[0], _limit("title"), 3),
         "summary": _fit(" ".join(sentences[n] for n in sorted(lead)), _limit("summary"), 10),
-        "highlights": [_fit(sentences[n], 240) for n in sorted(rest)],
+        "highlights": [_fit(sentences[n], _limit("highlights")) for n in sorted(rest)],
         "names": names,
         "domains": domains,
         "relevance_score": max((DOMAINS[domain][0] for domain in domains), default=2),
@@ -70,7 +70,9 @@ def extract(title: str, text: str, fields: Sequence[str]) -> DigestFields:
 
 
 def _limit(field: str) -> int:
-    return int(json_schema([field])["properties"][field]["maxLength"])
+    """Characters that a field, or an entry of a list field, may have."""
+    schema = json_schema([field])["properties"][field]
+    return int(schema.get("items", schema)["maxLength"])
 
 
 def _fit(text: str, most: int, least: int = 1) -> str:
@@ -140,6 +142,7 @@ def _names(sentences: Sequence[str]) -> list[str]:
     count: Counter[str] = Counter()
     sure: set[str] = set()
     lower: set[str] = set()
+    longest = _limit("names")
     for sentence in sentences:
         tokens = _TOKEN.findall(sentence)
         words = [t for t in tokens if t[0].isalpha()]
@@ -148,7 +151,7 @@ def _names(sentences: Sequence[str]) -> list[str]:
         headline = len(words) > 3 and sum(not w[0].islower() for w in words) > len(words) * 0.6
         for start, run in _runs(tokens):
             name = re.sub(r"['’]s$", "", " ".join(run))
-            if 1 < len(name) <= 80:
+            if 1 < len(name) <= longest:
                 count[name] += 1
                 inner = any(c.isupper() and not before.isspace() for before, c in pairwise(name))
                 if inner or (not headline and (start > 0 or len(run) > 1)):
