@@ -42,7 +42,7 @@ def read(raw: RawDocument) -> Document:
     page = layout.read(html)
     kept = boilerplate.clean(page.blocks)
     title = " ".join((title or boilerplate.forwarded_subject(page.blocks) or page.title).split())
-    drafts = items.split(kept, title)
+    drafts = items.split(kept, title, page.blocks)
     if raw.key:
         identity = fingerprint(raw.source.partition(":")[0], raw.key)
     else:

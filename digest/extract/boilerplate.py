@@ -28,7 +28,7 @@ def clean(blocks: Sequence[Block]) -> list[Block]:
     for number in range(len(kept) - 1):
         _neighbour(kept, weights, number, size)
     start, end = _header(kept, weights), footer(weights)
-    if max(weights[end:], default=0.0) < 2.0:  # no line of it is a footer's beyond doubt
+    if max(weights[end:], default=0.0) < 1.5:  # no line of it is a footer's beyond doubt
         end = len(kept)
     if start >= end:  # nothing but boilerplate: better everything than nothing
         start, end = 0, len(kept)
@@ -77,7 +77,9 @@ def _answers(block: Block) -> bool:
 def _asks(block: Block, value: float) -> bool:
     """Whether a block is one rung of a ladder of sums, or an image to press."""
     pressed = any(span.image and span.href for span in block.spans)
-    return _MONEY.match(block.text) is not None or (pressed and not block.text) or value >= 3.0
+    painted = _answers(block) and min(block.spans[0].style.colour or (0,)) > 200
+    pressed = (pressed and not block.text) or painted
+    return pressed or _MONEY.match(block.text) is not None or value >= 3.0
 
 
 def _captions(blocks: Sequence[Block], number: int, size: float) -> bool:
@@ -132,8 +134,8 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
 
 def _caption(block: Block) -> bool:
     box: Box | None = block.box
-    for _ in range(3):
-        if box is not None and box.tag in ("figcaption", "caption"):
+    for _ in range(5):
+        if box is not None and box.tag in ("figcaption", "caption", "figure"):
             return True
         box = box.parent if box is not None else None
     return False

@@ -61,6 +61,14 @@ _INVISIBLE = re.compile(
 )
 
 
+# Authors forget the scheme: "example.org/page" leads out as well; "page.html" does not.
+BARE_DOMAIN = re.compile(
+    r"(?!\w[\w-]*\.(?:html?|php|aspx?|jsp|jpe?g|png|gif|pdf|txt|css|js)(?:[?#]|$))"
+    r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:[/?#]|$)",
+    re.I,
+)
+
+
 def parse(html: str) -> LexborNode | None:
     """The root element of a page, None if there is none. `html` should be within MAX_CHARS."""
     return LexborHTMLParser(flatten(html)).root

@@ -35,6 +35,7 @@ INTRO_WORDS = 50
 ADVERT_WORDS = 15
 INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
 PROMO_WORDS = 80
+FAREWELL_WORDS = 25
 BANNER = 25  # words under the newsletter's own name
 ORPHAN_WORDS = 25  # text after a list this short is a remark about it
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece
@@ -55,12 +56,17 @@ class Draft:
     marks: list[str] = field(default_factory=list)  # lines around it that may name a sponsor
 
 
-def split(blocks: Sequence[Block], title: str) -> list[Draft]:
-    """The items of a page whose boilerplate is gone; `title` is its subject."""
+def split(blocks: Sequence[Block], title: str, page: Sequence[Block] = ()) -> list[Draft]:
+    """The items of a page whose boilerplate is gone.
+
+    `title` is its subject; `page` is the whole page, where the title may be linked.
+    """
     blocks = join_split(blocks)
     masthead = _masthead(blocks, title)
     plan = outline(blocks, find(blocks), masthead)
-    top = [s.href for n in masthead for s in blocks[n].spans if is_target(s.href)]
+    named = [block for block in page[:40] if same(block.text, title)]
+    top = [s.href for b in named for s in b.spans if is_target(s.href)]
+    top += [s.href for n in masthead for s in blocks[n].spans if is_target(s.href)]
     blocks = [block for number, block in enumerate(blocks) if number not in masthead]
     plan = Outline(
         blocks,
@@ -105,18 +111,25 @@ def _single(
 
 
 def _unsigned(blocks: list[Block]) -> list[Block]:
-    """A letter from behind its salutation to before its signature."""
+    """A letter from behind its salutation to before its signature; a postscript stays."""
     first = 0
     for number, block in enumerate(blocks[: max(len(blocks) // 3, 1)]):
         before = sum(b.words for b in blocks[:number])
-        if _salutes(block) and before <= PROMO_WORDS and number + 1 < len(blocks):
-            first = number + 1
-    for number in range(max(first + 1, len(blocks) - 8), len(blocks)):
+        if (_salutes(block) or _addresses(block)) and before <= PROMO_WORDS:
+            first = number + 1 if number + 1 < len(blocks) else first
+    for number in range(max(first + 1, len(blocks) - 10), len(blocks)):
         rest = blocks[number:]
-        counts = [block.words for block in rest]
-        if words.FAREWELL.match(rest[0].glance) and max(counts) <= 12 and sum(counts) <= 40:
-            return blocks[first:number]
+        if not words.FAREWELL.match(rest[0].glance) or rest[0].words > FAREWELL_WORDS:
+            continue
+        after = next((n for n, b in enumerate(rest) if words.POSTSCRIPT.match(b.glance)), len(rest))
+        if sum(block.words for block in rest[:after]) <= LEAD_IN_WORDS:
+            return blocks[first:number] + rest[after:]
     return blocks[first:]
+
+
+def _addresses(block: Block) -> bool:
+    """Whether a line has the form of a salutation: a few words and a comma or a dash."""
+    return 0 < block.words <= LABEL_WORDS and block.text.endswith((",", "，", "--", "—", "–"))
 
 
 def _salutes(block: Block) -> bool:
@@ -197,7 +210,13 @@ def _compact(plan: Outline, numbers: Sequence[int]) -> set[Look]:
     for number, end in zip(numbers, [*numbers[1:], len(plan.blocks)], strict=True):
         if head := plan.heads[number]:
             extra[head.look].append(end - number - 1)
-    return {look for look, v in extra.items() if len(v) >= 3 and sorted(v)[len(v) // 2] == 0}
+    return {
+        look
+        for look, counts in extra.items()
+        if (look.linked or look.run_in)
+        and len(counts) >= 3
+        and sorted(counts)[len(counts) // 2] == 0
+    }
 
 
 def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float) -> list[Block]:
@@ -224,7 +243,13 @@ def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float
         pressed = next((n for n, b in enumerate(body) if action(b)), None)
         if pressed is not None:
             cut = next((n for n in range(pressed + 1, len(body)) if heads[number + 1 + n]), cut)
+    if body and _salutes(body[0]) and cut:
+        body, cut = body[1:], cut - 1
     farewell = next((n for n, b in enumerate(body) if _leaves(b)), len(body))
+    last = stop == len(blocks) and not _ruled_inside(plan)
+    ruled = next((n for n, b in enumerate(body) if b.gap is Gap.RULE), len(body))
+    if last and ruled < cut and sum(b.words for b in body[ruled:]) <= PROMO_WORDS:
+        return body[:ruled]
     if farewell < cut and sum(b.words for b in body[farewell:]) <= LEAD_IN_WORDS:
         return body[:farewell]
     if sum(b.words for b in body[cut:]) <= limit:
@@ -232,8 +257,18 @@ def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float
     return body
 
 
+def _ruled_inside(plan: Outline) -> bool:
+    """Whether rules stand inside items, before the last one."""
+    numbers = [n for n, start in enumerate(plan.starts) if start]
+    return any(
+        block.gap is Gap.RULE and not plan.starts[n]
+        for n, block in enumerate(plan.blocks)
+        if numbers and numbers[0] < n < numbers[-1]
+    )
+
+
 def _leaves(block: Block) -> bool:
-    return bool(words.FAREWELL.match(block.glance)) and block.words <= 25
+    return bool(words.FAREWELL.match(block.glance)) and block.words <= FAREWELL_WORDS
 
 
 def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: float) -> None:
@@ -299,6 +334,7 @@ def _draft(block: Block, head: Head | None, body: list[Block]) -> Draft:
     inner = [*([block] if head is None or head.rest else []), *body]
     draft.hrefs += [s.href for b in inner if action(b) for s in b.spans[-1:] if is_target(s.href)]
     draft.hrefs += [s.href for b in inner for s in b.spans if is_target(s.href)]
+    draft.hrefs += [s.href for b in inner for s in b.spans if s.href[:7].lower() == "mailto:"]
     draft.blocks = [b for b in draft.blocks if not picture(b) and not button(b)]
     return draft
 

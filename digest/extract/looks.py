@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from digest.extract.blocks import Block, Gap, Span, count_words
+from digest.extract.dom import BARE_DOMAIN
 from digest.extract.style import BODY_SIZE, Colour
 
 MAX_HEAD_WORDS = 32
@@ -48,7 +49,7 @@ class Head:
 
 def is_target(href: str) -> bool:
     """Whether a link leads out of the page."""
-    return href[:4].lower() == "http" or href.startswith("//")
+    return href[:4].lower() == "http" or href[:2] == "//" or bool(BARE_DOMAIN.match(href))
 
 
 def body_size(blocks: Sequence[Block]) -> float:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from digest.extract.blocks import Block, Gap, Span
+from digest.extract.dom import BARE_DOMAIN
 
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*[]<>"})
 _EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])|&(?=#?\w{1,32};)|~(?=~)")  # special by what is beside
@@ -27,6 +28,8 @@ def target(href: str) -> str:
     href = re.sub(r"[\x00-\x1f\x7f]", "", href).strip()
     if href.startswith("//"):
         href = f"https:{href}"
+    elif BARE_DOMAIN.match(href):
+        href = f"http://{href}"
     if not re.match(r"(?:https?://[^\s/]|mailto:\S)", href, re.I):
         return ""
     return _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", href)

@@ -217,6 +217,7 @@ FAREWELL = _any(
     r"atenciosamente|"
     r"abraços?|até|obrigad[oa])\b|^(?:此致|敬上|祝好|谢谢|感谢)",
 )
+POSTSCRIPT = re.compile(r"^\W*p\W{0,2}(?:p\W{0,2})?s\b", re.I)
 ADDRESS = re.compile(
     r"\b[A-Z]{2}\.? {0,2}\d{5}(?:-\d{4})?\b|\b\d{4,5} [A-ZÄÖÜ][a-zäöüß]+|\b[A-Z]{1,2}\d{1,2}[A-Z]? "
     r"\d[A-Z]{2}\b|\b(?:suite|ste\.?|floor|street|straße|strasse|str\.|avenue|ave\.?|blvd|"
