@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 
 from digest.errors import ConfigError
 
@@ -16,10 +16,9 @@ def recipient(spec: str, argument: str) -> str:
 
     Recipients come from configuration only: nothing that was read can name one.
     """
-    _, address = parseaddr(argument)
-    if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", address) or "," in argument:
+    if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", argument):
         raise ConfigError(f"{spec!r} names no mail address; write one, like reader@example.com")
-    return address
+    return argument
 
 
 def message_id(key: str) -> str:

@@ -128,7 +128,7 @@ class Api:
             try:
                 return self._once(method, address, accept, request, what, binary=binary)
             except _Failed as failed:
-                wait = max(failed.after, _jittered(tries))
+                wait = max(failed.after, jittered(tries))
                 log.debug("cannot %s: %s", what, failed)
                 if not repeat or waited + wait > self._patience:
                     raise GoogleUnavailable(
@@ -190,7 +190,7 @@ class Api:
         )
 
 
-def _jittered(tries: int) -> float:
+def jittered(tries: int) -> float:
     """Seconds to wait after so many tries: 1, 2, 4 ... and up to half of it off, by chance."""
     return random.uniform(0.5, 1.0) * min(LONGEST_WAIT, 2.0 ** (tries - 1))  # noqa: S311
 

@@ -3,9 +3,10 @@
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable
 
-from integrations.google.api import Api, Json, Reply
+from integrations.google.api import Api, Json, Reply, jittered
 from integrations.google.diagnosis import GoogleError, GoogleUnavailable
 
 MULTIPART_LIMIT = 5 * 1024 * 1024  # bytes; Google's own limit
@@ -78,6 +79,7 @@ def _resumable(
             failures += 1
             if failures > STALLED:
                 raise
+            time.sleep(jittered(failures))
             reply = _ask(api, session, len(content))
         except GoogleError as error:
             # Sessions live for a week at most; the file may be there although nobody said so.

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 INBOX = Path(__file__).parents[3] / "examples" / "inbox"
@@ -35,3 +37,51 @@ def test_sign_in_run_run_again_and_a_new_mail(signed_in, emulate, letter):
     status = json.loads(signed_in.digest("deliver", "--status", "--json").stdout)["deliveries"]
     assert [row["state"] for row in status] == ["done"] * 4
     assert all(row["attempts"] == 1 for row in status)
+
+
+def test_mail_is_labelled_and_marked_only_when_asked(home, emulate, letter):
+    home.env |= {"DIGEST_GOOGLE__LABEL": "digested", "DIGEST_GOOGLE__MARK_READ": "true"}
+    port = str(emulate.redirect_port)
+    (home.folder / "digest.toml").write_text(f'source = ["{SOURCE}"]\n')
+    out = home.digest("auth", "google", "--client", "client.json", "--port", port).stdout
+    assert "gmail.modify" in out and "readonly" not in out
+    number = emulate.receive(letter(1))
+    home.digest(*home.run_args("--dry-run"))
+    before = emulate.ask("GET", f"/gmail/v1/users/me/messages/{number}")["labelIds"]
+    assert "UNREAD" in before, "a dry run changed mail"
+    home.run()
+    labels = {
+        label["id"]: label["name"]
+        for label in emulate.ask("GET", "/gmail/v1/users/me/labels")["labels"]
+    }
+    held = emulate.ask("GET", f"/gmail/v1/users/me/messages/{number}")["labelIds"]
+    assert {"digested", "newsletters"} <= {labels[one] for one in held} and "UNREAD" not in held
+
+
+def test_the_weekly_roll_up_is_delivered_once_and_takes_nothing_from_the_daily(
+    signed_in, emulate, letter
+):
+    (signed_in.folder / "digest.toml").write_text(
+        f'source = ["{SOURCE}"]\ndeliver = ["{SINK}"]\nengine = "extractive"\nsince = "4000d"\n'
+    )
+    signed_in.digest("run")
+    roll_up = ("report", "--since", "4000d", "--deliver")
+    signed_in.digest(*roll_up)
+    signed_in.digest(*roll_up)
+    assert len(emulate.files()) in (1, 2)  # 1 if nothing but this day's mail was ever told
+    docs = len(emulate.files())
+    emulate.receive(letter(1))
+    signed_in.digest("run")
+    signed_in.digest(*roll_up)
+    assert len(emulate.files()) == docs + 2
+
+
+def test_google_is_imported_only_where_it_is_used(signed_in):
+    probe = (
+        "import sys, cli.main, cli.run, cli.deliver, integrations, integrations.mailbox;"
+        "from digest import pipeline;"
+        "integrations.source('gmail:label:x'); integrations.sink('drive:A');"
+        "print([m for m in ('requests', 'google.auth', 'googleapiclient') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -120,3 +120,59 @@ def test_a_history_that_gmail_forgot_is_reconciled_once(at_myworld, myworld, let
         [(value,)] = ledger.execute("SELECT value FROM cursors")
     assert int(json.loads(value)["history"]) > 1000
     assert at_myworld.run(*JOB)["fetched"]["known"] == 0, "it was listed in full again"
+
+
+@pytest.fixture
+def sink(at_myworld, monkeypatch):
+    """The Drive sink in this process, behind the gateway."""
+    import integrations
+    from digest.settings import Settings
+
+    for name, value in at_myworld.env.items():
+        monkeypatch.setenv(name, value)
+    return lambda **google: integrations.sink(
+        "drive:News", Settings(google=Settings().google.model_copy(update=google).model_dump())
+    )
+
+
+@pytest.mark.parametrize("size", [1_000, 6_000_000, 20_000_000])
+def test_a_report_is_updated_in_place_under_the_same_id(sink, myworld, size):
+    drive = sink()
+    first = drive.deliver("k1", "name", "# One\n" + "x" * size, "")
+    assert drive.find("k1", "name") == first
+    second = drive.deliver("k1", "name", "# Two\n" + "y" * size, "")
+    assert second.remote_id == first.remote_id
+    [doc] = myworld.files()
+    text = myworld.content(doc)
+    assert text.startswith("# Two") and len(text) == size + 6
+    assert drive.find("k2", "other") is None
+
+
+def test_markdown_and_pdf_beside_the_doc(sink, myworld):
+    drive = sink(beside=["md", "pdf"])
+    made = drive.deliver("k1", "name", "---\na: b\n---\n\n# One\n", "")
+    [markdown], [pdf] = myworld.files("text/markdown"), myworld.files("application/pdf")
+    assert (markdown["name"], pdf["name"]) == ("name.md", "name.pdf")
+    kept = myworld.ask("GET", "www", f"/drive/v3/files/{markdown['id']}?alt=media")
+    assert kept.startswith("---\na: b")
+    assert drive.find("k1", "name") == made
+    myworld.ask("DELETE", "www", f"/drive/v3/files/{pdf['id']}")
+    assert drive.find("k1", "name") is None, "an incomplete delivery counts as none"
+    drive.deliver("k1", "name", "# One\n", "")
+    assert len(myworld.files()) == len(myworld.files("text/markdown")) == 1
+
+
+def test_an_access_token_that_ends_is_renewed_and_a_bad_sign_in_named(sink, at_myworld, myworld):
+    from digest.settings import Settings
+    from integrations.google import api, auth
+
+    sink()
+    google = Settings().google
+    client = api.Api(auth.Account.of("default", google), google, auth.DRIVE)
+    client.get("/drive/v3/files", "look")
+    client._session.credentials.token = "ya29.ended"
+    assert "files" in client.get("/drive/v3/files", "look"), "401 was not answered by a refresh"
+    file = at_myworld.folder / "google" / "default.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"refresh_token": "garbage"}))
+    done = at_myworld.digest("auth", "google", "--check", check=2)
+    assert "digest auth google" in done.stderr and len(done.stderr.splitlines()) == 1
