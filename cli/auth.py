@@ -116,12 +116,14 @@ def _state(who: "Account", chosen: "Settings") -> dict[str, Any]:
     from integrations.google.api import Api
 
     held = who.load()
-    scopes = [str(s).removeprefix(signing.SCOPE) for s in held.get("scopes") or ()]
-    api = Api(who, chosen.google, *(scopes or (signing.READ, signing.DRIVE)))
-    if not scopes or set(scopes) & {signing.READ, signing.MODIFY}:
+    allowed = signing.granted(held) or {signing.READ, signing.DRIVE}
+    use = [name for name in (signing.READ, signing.DRIVE) if name in allowed]
+    api = Api(who, chosen.google, *use)
+    if signing.READ in use:
         api.get("/gmail/v1/users/me/labels", "list labels", 1)
-    if not scopes or signing.DRIVE in scopes:
+    if signing.DRIVE in use:
         api.get("/drive/v3/files", "look into Drive", pageSize=1)
+    scopes = [str(scope).removeprefix(signing.SCOPE) for scope in held.get("scopes") or ()]
     return {
         "account": who.name,
         "scopes": scopes,

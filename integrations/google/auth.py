@@ -115,20 +115,20 @@ _IMPLIED = {
 }
 
 
-def require(account: Account, *needed: str) -> None:
-    """Raise AccessError if the account has not granted these scopes (short names).
+def granted(held: Mapping[str, Any]) -> frozenset[str]:
+    """Short names of the scopes that an account's content allows, the implied ones included.
 
-    A service account grants what is asked.
+    Empty if it does not say: a service account grants what is asked, and some tokens made
+    elsewhere leave it to Google to tell.
     """
-    held = account.load()
-    if held["type"] == "service_account":
-        return
-    granted = {str(scope).removeprefix(SCOPE) for scope in held.get("scopes") or ()}
-    if not granted:
-        return  # a token made elsewhere that does not say; Google will
-    for wide in granted & _IMPLIED.keys():
-        granted |= _IMPLIED[wide]
-    if missing := [scope for scope in needed if scope not in granted]:
+    scopes = {str(scope).removeprefix(SCOPE) for scope in held.get("scopes") or ()}
+    return frozenset(scopes.union(*(_IMPLIED.get(scope, ()) for scope in scopes)))
+
+
+def require(account: Account, *needed: str) -> None:
+    """Raise AccessError if the account has not granted these scopes (short names)."""
+    allowed = granted(account.load())
+    if allowed and (missing := [scope for scope in needed if scope not in allowed]):
         flags = "".join(f" --scope {scope}" for scope in missing)
         raise AccessError(
             f"account {account.name!r} has not granted {' and '.join(missing)}; "
