@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help report test fix docs bench clean
+.PHONY: help report test fix docs bench mcpb clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -30,6 +30,9 @@ fix: .venv/dev ## format, mend what can be mended, bring the docs up to date
 
 bench: .venv/dev ## measure; quiet machine, minutes
 	$(BIN)/python benchmarks/throughput.py
+
+mcpb: .venv/dev ## pack dist/digest.mcpb, the bundle for desktop assistants
+	$(BIN)/python packaging/mcpb/pack.py
 
 clean: ## remove what was made here (not the model in the user's cache)
 	rm -rf .venv dist reports runs
