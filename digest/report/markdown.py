@@ -11,6 +11,7 @@ from digest.report.counts import Counts, engines, without_model
 from digest.report.escape import clean, clean_line, code, host, link, prose, text, words
 from digest.report.model import Contents, Entry, Mention, Section, headline, publishers
 from digest.report.phrases import count, day, period, stamp
+from digest.report.rank import key
 from digest.report.sources import also_links, other_urls, source_line, source_link, url_of
 
 TITLE = 160  # characters of a title
@@ -124,7 +125,8 @@ class Writer:
             yield heading(2, "What matters most")
             yield "\n".join(
                 f"{place}. **[{text(entry.title, TITLE)}]({self.anchor(entry)})** "
-                f"· {mark(entry)}{source_link(entry.lead)}\\\n   {first_sentence(entry.lead)}"
+                f"· {mark(entry)}{source_link(entry.lead)}"
+                + (f"\\\n   {said}" if (said := first_sentence(entry.lead)) else "")
                 for place, entry in enumerate(self.contents.top, start=1)
             )
         parts = [(one.title, len(one.entries)) for one in self.contents.sections]
@@ -159,8 +161,15 @@ class Writer:
             self.condition(entry.lead),
         ]
         yield " · ".join(fact for fact in facts if fact)
-        yield prose(fields.summary or "") or text(entry.lead.item.text, 400)
-        yield "\n".join(f"- {line}" for line in map(prose, fields.highlights or ()) if line)
+        summary = fields.summary or entry.lead.item.text[:400]
+        said = {key(entry.title), ""}  # a small model may say one thing three times
+        if key(words(summary)) not in said:
+            yield prose(summary)
+            said.add(key(words(summary)))
+        lines: dict[str, str] = {}
+        for line in fields.highlights or ():
+            lines.setdefault(key(words(line)), prose(line))
+        yield "\n".join(f"- {line}" for same, line in lines.items() if same not in said)
         if also:
             yield "Also told by: " + "; ".join(also) + "."
 
@@ -243,8 +252,10 @@ def mark(entry: Entry) -> str:
 
 
 def first_sentence(one: Analyzed) -> str:
-    """Of the summary, short enough for one line."""
+    """Of the summary, short enough for one line; "" if it only repeats the headline."""
     said = words(one.digest.fields.summary or one.item.text)
+    if key(said) == key(headline(one)):
+        return ""
     found = re.match(r".{30,}?[.!?](?=\s+[^\sa-z])", said)
     return text(found[0] if found else said, BRIEF)
 
@@ -259,4 +270,4 @@ def apart_line(story: Story) -> str:
     who = ", ".join(text(name, 80) or "unknown" for name in publishers(story.members)[:5])
     places = [link(host(other) or other, other) for other in other_urls(story, url)]
     more = f" Also at {', '.join(places)}." if places else ""
-    return f"{shown} ({who}, {day(one.document.published)}): {said}{more}"
+    return f"{shown} ({who}, {day(one.document.published)})" + (f": {said}" if said else ".") + more

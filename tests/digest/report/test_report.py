@@ -70,6 +70,17 @@ def test_a_story_is_told_with_summary_highlights_source_publisher_and_date(make)
     assert "<strong>ferries</strong>" in report.html
 
 
+def test_what_only_repeats_the_headline_is_not_said_again(make):
+    one = make(
+        "Bees return",
+        summary="**Bees** return!",
+        highlights=["Bees return.", "To Oslo.", "to Oslo"],
+    )
+    markdown = write([one]).markdown
+    told = markdown.split("### 1. Bees return\n")[1].split("\n## ")[0]
+    assert told.split("\n\n")[1:] == ["- To Oslo.\n"]
+
+
 def test_the_front_matter_counts(make):
     report = write(
         [
