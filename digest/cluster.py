@@ -1,10 +1,10 @@
 """The same story once: digests of one story from several places become one Story.
 
 Exact: the same content, or the same canonical URL where that URL stands for one story. Near: the
-weighted words of two headlines, and those of what they stand over, point the same way. Nothing is
-ever lost: every digest that comes in is a member of exactly one Story, with its links. When in
-doubt, stories stay apart: a story told twice costs a reader seconds, two stories told as one cost
-the second.
+weighted words of two headlines, and those of what they stand over, point the same way; or what one
+says is mostly found in what the other says. Nothing is ever lost: every digest that comes in is
+a member of exactly one Story, with its links. When in doubt, stories stay apart: a story told
+twice costs a reader seconds, two stories told as one cost the second.
 """
 
 import math
@@ -23,6 +23,9 @@ from digest.records import Analyzed
 SIMILAR = 0.50
 SIMILAR_AT_HOME = 0.70  # one publisher repeats its columns and phrases more than its stories
 ALIKE = 0.20  # bodies less alike than this are not one story, however alike the titles
+TOLD = 0.42  # of what the shorter says is in the longer: a brief and an article are one story,
+NEAR = 0.30  # if they are also this alike as wholes
+SHARED = 6  # and share so many words: a line or two are found in anything
 APART = timedelta(days=10)  # a column that returns with new content is not one story
 
 _NEWS = {"story", "link"}
@@ -163,6 +166,7 @@ def _similar_pairs(leads: Sequence[Analyzed]) -> dict[int, dict[int, float]]:
         _vectors([_body(one) for one in leads]),
         _vectors([_title(one) for one in leads]),
     )
+    brief = _Briefs(leads)
     frequency = Counter(
         term for body, title in zip(bodies, titles, strict=True) for term in {**body, **title}
     )
@@ -179,7 +183,10 @@ def _similar_pairs(leads: Sequence[Analyzed]) -> dict[int, dict[int, float]]:
             alike = _cosine(bodies[index], bodies[other])
             score = (alike + _cosine(titles[index], titles[other])) / 2
             pair = one, leads[other]
-            if alike >= ALIKE and score >= _threshold(*pair) and _may_be_one(*pair):
+            threshold = _threshold(*pair)
+            if score < threshold == SIMILAR:
+                score = max(score, min(1.0, SIMILAR * brief.told(index, other) / TOLD))
+            if alike >= ALIKE and score >= threshold and _may_be_one(*pair):
                 similar[index][other] = similar[other][index] = score
         for term in keys:
             postings[term].append(index)
@@ -199,6 +206,28 @@ def _vectors(texts: Sequence[Counter[str]]) -> list[dict[str, float]]:
         length = math.sqrt(math.fsum(weight * weight for weight in vector.values())) or 1.0
         found.append({term: weight / length for term, weight in vector.items()})
     return found
+
+
+class _Briefs:
+    """Tells whether one text is a short telling of the other; headlines count twice."""
+
+    def __init__(self, texts: Sequence[Analyzed]) -> None:
+        self._counts = [_body(one) + _title(one) + _title(one) for one in texts]
+        frequency = Counter(term for counts in self._counts for term in counts)
+        size = max(len(texts), _PRIOR)
+        self._rarity = {term: math.log(1 + size / n) for term, n in frequency.items()}
+        self._vectors = _vectors(self._counts)
+
+    def told(self, one: int, other: int) -> float:
+        """The share of the shorter text, by rarity, that the longer holds; 0 if not near."""
+        short, long = sorted((self._counts[one], self._counts[other]), key=len)
+        shared = [term for term in short if term in long]
+        if len(shared) < SHARED or _cosine(self._vectors[one], self._vectors[other]) < NEAR:
+            return 0.0
+        return self._mass(shared) / self._mass(short)
+
+    def _mass(self, terms: Iterable[str]) -> float:
+        return math.fsum(self._rarity[term] ** 2 for term in terms)
 
 
 def _cosine(one: dict[str, float], other: dict[str, float]) -> float:
