@@ -273,7 +273,9 @@ class _Layout:
         """Open a block-level element; true if it was read as a whole, as a data table is."""
         self.flush(_opening(tag, found))
         self.count += 1
-        self.boxes.append(Box(self.boxes[-1], tag, self.count, len(self.boxes)))
+        named = "caption" in (node.attributes.get("class") or "").lower()
+        name = "figcaption" if named and tag in ("div", "p") else tag
+        self.boxes.append(Box(self.boxes[-1], name, self.count, len(self.boxes)))
         if tag in _LISTS:
             self.lists.append([tag, 0])
         elif tag == "li":

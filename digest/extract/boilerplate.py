@@ -105,7 +105,7 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
         return 2.0 if words.SOCIAL.match(text) else 0.1
     linked = sum(len(s.text) for s in solid if s.href) / max(sum(len(s.text) for s in solid), 1)
     small = max((s.style.size for s in solid), default=size) <= 0.85 * size
-    value = -min(count, 60) / 20 if not small else -min(count, 40) / 80
+    value = -min(max(count, 4), 60) / 20 if not small else -min(count, 40) / 80
     value -= 0.5 * bool(block.level)
     if solid and max(s.style.size for s in solid) >= 1.2 * size and count > 2:
         value -= 1.0

@@ -83,13 +83,15 @@ def split(blocks: Sequence[Block], title: str, page: Sequence[Block] = ()) -> li
 
 
 def _masthead(blocks: Sequence[Block], title: str) -> range:
-    """Where the issue's own title stands with what belongs to it: subtitle, author, date."""
+    """Where the issue's own title stands, with what is above it, and subtitle, author, date."""
     for number, block in enumerate(blocks[:8]):
         if same(block.text, title):
             end = number + 1
             while end < len(blocks) and blocks[end].words <= MASTHEAD_WORDS:
                 end += 1
-            return range(number, end if end - number <= 8 else number + 1)
+            above = sum(b.words for b in blocks[:number])
+            first = 0 if above <= PROMO_WORDS else number
+            return range(first, end if end - number <= 8 else number + 1)
     return range(0)
 
 
@@ -278,6 +280,7 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
         _apart(drafts, text[:1], text[1], "")
         text = text[len(drafts) :]
     text = [b for b in text if not _salutes(b) and not same(b.text, title)]
+    text = [b for b in text if not (b.words <= MASTHEAD_WORDS and b.text.endswith((":", "：")))]
     text = [b for b in text if not b.marker or b.words > INDEX_WORDS or _linked(b)]
     prose = " ".join(b.text for b in text if _SENTENCE.match(b.text))
     if count_words(prose) >= INTRO_WORDS and len(_SENTENCE.findall(prose)) > 2:

@@ -59,9 +59,10 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
     for _ in range(2):  # once more, because lists found to hold items change what is inside what
         waiting = [members for members in waiting if not judge.accepts(members)]
         judge.lists()
-    for members in waiting:
+    for members in reversed(waiting):  # sections of sections last
         if judge.introduces(members) >= 0.5:
             judge.accept(members)
+            judge.sections |= {head.index for head in members}
     judge.join_targets()
     judge.rules()
     return Outline(blocks, heads, judge.starts)
@@ -122,6 +123,7 @@ class _Judge:
         body = [b.gap for b, h in zip(blocks, heads, strict=True) if h is None and not picture(b)]
         self.usual = {gap: sum(g >= gap for g in body) / max(len(body), 1) for gap in Gap}
         self.within: dict[int, float] = {}
+        self.sections: set[int] = set()  # heads found to stand over items
 
     def accepts(self, members: Sequence[Head]) -> bool:
         """Judge a class; accept it if its case is good."""
@@ -341,7 +343,9 @@ class _Judge:
             body = self.words[head.index]
             for number in range(head.index + 1, len(self.blocks)):
                 if self.starts[number]:
-                    count += bool(self.blocks[number].marker) or body == 0
+                    below = self.heads[number]
+                    section = below is not None and below.index in self.sections
+                    count += bool(self.blocks[number].marker) or body == 0 or section
                     break
                 if self.heads[number] is not None:
                     break

@@ -41,6 +41,10 @@ MAILING = _any(
     r"vous (?:recevez|avez reçu) (?:ce|cet)|(?:cet|ce) (?:e-?mail|message|courriel) (?:a été|est)",
     r"(?:recibe[s]?|ha[s]? recibido|está[s]? recibiendo) este (?:correo|e-?mail|mensaje)|"
     r"(?:recebe[u]?|está recebendo) est[ea] (?:e-?mail|mensagem)|您收到(?:此|这)|你收到(?:此|这)",
+    # that it begins
+    r"thank(?:s| you) for (?:signing up|subscribing)|confirm your (?:subscription|e-?mail)|"
+    r"newsletter abonniert|bestätigen sie (?:bitte )?ihre|merci de vous être (?:abonné|inscrit)|"
+    r"gracias por suscribir|obrigad[oa] por (?:assinar|se inscrever)|感谢您?(?:的)?订阅",
     # where else to read it
     r"\b(?:view|read|open|see|display)\b[^.]{0,30}\b(?:in|on|as)\b[^.]{0,12}\b(?:browser|web|"
     r"online|"
