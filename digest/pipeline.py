@@ -80,7 +80,7 @@ def fetch(
                 else:
                     known += 1
                 progress("fetch", new + known + skipped, None)
-        except SourceError as error:
+        except (SourceError, ConfigError) as error:  # the other sources still run
             failures.append(Failure(source.spec, str(error), error.exit_code))
     return Fetched(new, known, skipped, tuple(failures))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from digest.errors import SourceError
+from digest.errors import ConfigError
 from digest.records import RawDocument, Skip
 from digest.settings import Settings
 from integrations.google import auth
@@ -55,7 +55,10 @@ class GmailSource:
         self._taken: list[str] = []
 
     def fetch(self, since: datetime | None, cursor: str = "") -> Iterator[RawDocument | Skip]:
-        """Yield what came since `since`, or since the cursor was taken. Raises SourceError."""
+        """Yield what came since `since`, or since the cursor was taken.
+
+        Raises SourceError, and ConfigError for a label that is not there.
+        """
         changes = self._google.label or self._google.mark_read
         self._api = api = Api(self._account, self._google, auth.MODIFY if changes else auth.READ)
         self._taken = []
@@ -73,8 +76,11 @@ class GmailSource:
             # Reading for the first time, a search, or a history that Gmail has forgotten.
             after = before.at - OVERLAP if before else begin
             ids = _listing(api, label, "" if label else self._query, after)
+            before = None
+        # An old mail that gets the label today has come today.
+        earliest = datetime.fromtimestamp(before.at if before else 0, UTC)
         for number in ids:
-            raw = self._message(api, number)
+            raw = self._message(api, number, earliest)
             if raw is not None:
                 yield raw
                 self._taken.append(number)
@@ -98,7 +104,7 @@ class GmailSource:
                 json={"ids": self._taken[start : start + BATCH], **body},
             )
 
-    def _message(self, api: Api, number: str) -> RawDocument | None:
+    def _message(self, api: Api, number: str, earliest: datetime) -> RawDocument | None:
         try:
             message = api.get(f"{MAILBOX}/messages/{number}", "read mail", UNITS_GET, format="raw")
         except GoogleError as error:
@@ -111,7 +117,9 @@ class GmailSource:
             media_type="message/rfc822",
             content=base64.urlsafe_b64decode(message["raw"] + "=="),
             origin=f"https://mail.google.com/mail/#all/{number}",
-            published=datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC),
+            published=max(
+                earliest, datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC)
+            ),
         )
 
     def _label_id(self, api: Api) -> str:
@@ -124,7 +132,7 @@ class GmailSource:
         if any(character in self._label for character in ' :(){}"'):
             return ""  # `label:news from:somebody` is a search
         known = ", ".join(sorted(labels))
-        raise SourceError(
+        raise ConfigError(
             f"{self.spec}: there is no label {self._label!r} in Gmail; there are {known}"
         )
 

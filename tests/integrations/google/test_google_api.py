@@ -1,10 +1,12 @@
 """Uploads, back-off and labels, against a server that speaks Drive's own words about cuts."""
 
+import base64
 import json
 import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -27,7 +29,7 @@ class Cutting:
     """
 
     def __init__(self):
-        self.plan, self.headers, self.requests = [], {}, []
+        self.plan, self.headers, self.requests, self.tokens = [], {}, [], []
         self.stored, self.files, self.sessions = b"", [], 0
         outer = self
 
@@ -50,6 +52,7 @@ class Cutting:
                 body = self.body()
                 outer.requests.append((time.monotonic(), self.path))
                 if self.path == "/token":
+                    outer.tokens.append(body)
                     self.reply(200, {"access_token": "t", "expires_in": 3600})
                 elif "uploadType=resumable" in self.path:
                     outer.sessions += 1
@@ -201,3 +204,28 @@ def test_a_message_is_html_with_a_plain_alternative_and_one_id():
     again = compose("", "r@example.com", "k1", "# other", "")
     assert first["Message-ID"] == again["Message-ID"]
     assert compose("", "r@example.com", "k2", "#", "")["Message-ID"] != first["Message-ID"]
+
+
+def test_a_service_account_signs_for_itself_and_acts_for_a_person(server, google):
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    robot = auth.Account.of("robot", google)
+    robot.save(
+        {"type": "service_account", "client_email": "robot@project.example",
+         "private_key": key.decode(), "token_uri": f"{server.root}/token",
+         "subject": "reader@example.com"}
+    )  # fmt: skip
+    client = api.Api(robot, google, auth.READ, auth.DRIVE)
+    assert client.get("/drive/v3/files", "look") == {"files": []}
+    asked = parse_qs(server.tokens[0].decode())
+    assert asked["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+    middle = asked["assertion"][0].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(middle + "=="))
+    assert claims["iss"] == "robot@project.example" and claims["sub"] == "reader@example.com"
+    assert claims["scope"].split() == [auth.SCOPE + auth.READ, auth.SCOPE + auth.DRIVE]

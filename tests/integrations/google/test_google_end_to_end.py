@@ -85,3 +85,22 @@ def test_google_is_imported_only_where_it_is_used(signed_in):
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_old_mail_that_gets_the_label_today_is_told_today(signed_in, emulate, letter):
+    old = emulate.receive(letter(5, "Mon, 02 Mar 2020 07:00:00 +0000"), "INBOX")
+    signed_in.run(*JOB)
+    body = {"addLabelIds": ["Label_news"]}
+    emulate.ask("POST", f"/gmail/v1/users/me/messages/{old}/modify", json=body)
+    done = signed_in.run(*JOB)
+    assert done["fetched"]["new"] == 1 and done["report"]["documents"] == 1
+    assert any("/harbour/5)" in report for report in emulate.reports())
+
+
+def test_a_label_that_is_not_there_is_named_and_the_other_sources_run(signed_in, emulate, letter):
+    emulate.receive(letter(1))
+    wrong = ("--source", "gmail:label:newsleters")
+    alone = signed_in.digest(*signed_in.run_args(*wrong), check=2)
+    assert "no label 'newsleters'" in alone.stderr and "newsletters" in alone.stderr
+    both = signed_in.run(*wrong, *JOB)
+    assert both["report"]["documents"] >= 1 and len(both["fetched"]["failures"]) == 1
