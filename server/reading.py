@@ -21,6 +21,7 @@ from server.desk import Desk, Job
 FRESH = 60.0  # seconds in which a source is not read again
 ITEMS_A_DOCUMENT = 40
 TEXT_CHARS = 400
+URL_CHARS = 300  # a tracking link may take a thousand; the resource has it in full
 
 Source = Annotated[str, Field(description="from list_sources; empty = all")]
 Since = Annotated[str, Field(description="age (36h, 7d) or date; empty = configured")]
@@ -260,6 +261,10 @@ def _next(place: paging.Cursor, limit: int, found: int) -> str:
     return str(more) if found > limit else ""
 
 
+def _short(url: str) -> str:
+    return url if len(url) <= URL_CHARS else ""
+
+
 def _document(one: Listed, names: dict[str, str]) -> models.DocumentEntry:
     shown = one.items[:ITEMS_A_DOCUMENT]
     return models.DocumentEntry(
@@ -268,7 +273,7 @@ def _document(one: Listed, names: dict[str, str]) -> models.DocumentEntry:
         publisher=one.publisher,
         title=one.title,
         published=one.published,
-        url=one.url,
+        url=_short(one.url),
         items=[models.Entry(id=item.id, kind=item.kind, title=item.title[:160]) for item in shown],
         items_left_out=len(one.items) - len(shown),
     )
@@ -288,5 +293,5 @@ def _result(one: Found) -> models.Result:
         company_names=said.get("company_names") or [],
         publisher=one.publisher,
         published=one.published,
-        url=one.url,
+        url=_short(one.url),
     )

@@ -69,7 +69,7 @@ def test_server_json_passes_the_registrys_rules(tmp_path):
 
 
 def test_snippets_of_the_docs_are_json_and_name_what_exists():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/mcp.md").read_text()
     snippets = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
     assert len(snippets) == 3
     for snippet in snippets:
