@@ -418,14 +418,23 @@ class Ledger:
         if not words:
             return []
         query = " ".join(f'"{word}"' for word in words)  # quoted: no query syntax from outside
-        rows = self._db.execute(
-            "SELECT i.*, d.title AS document_title, d.publisher, "
-            "coalesce(d.published, d.added) AS published, "
-            "snippet(search, -1, '', '', ' … ', 24) AS snippet "
-            "FROM search s JOIN items i ON i.id = s.item_id "
-            "JOIN documents d ON d.id = i.document_id "
-            "WHERE search MATCH ? ORDER BY bm25(search, 0, 4, 1, 2) LIMIT ?",
+        # Ranked first and alone: a snippet for every match of a common word would take most time.
+        best = self._db.execute(
+            "SELECT rowid FROM search WHERE search MATCH ? "
+            "ORDER BY bm25(search, 0, 4, 1, 2) LIMIT ?",
             (query, limit),
+        ).fetchall()
+        rows = (
+            self._db.execute(
+                "SELECT i.*, d.title AS document_title, d.publisher, "
+                "coalesce(d.published, d.added) AS published, "
+                "snippet(search, -1, '', '', ' … ', 24) AS snippet "
+                "FROM search s JOIN items i ON i.id = s.item_id "
+                "JOIN documents d ON d.id = i.document_id "
+                "WHERE search MATCH ? AND s.rowid = ?",
+                (query, row["rowid"]),
+            ).fetchone()
+            for row in best
         )
         return [
             Hit(_item(r), r["document_title"], r["publisher"], r["published"], r["snippet"])
