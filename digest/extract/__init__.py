@@ -1,4 +1,20 @@
-"""From what a source found to clean markdown and its items."""
+"""From what a source found to clean markdown and its items.
+
+How it is decided, one room a step; each room's docstring says how it judges:
+
+    mail, charset   bytes to text
+    plain           plain text and markdown to HTML, so that one way of reading serves all
+    dom, style      HTML to a safe tree; what of it can be seen
+    blocks          the tree to lines in reading order, each with its looks
+    boilerplate     talk of the letter about itself, by weights; header and footer by greatest sum
+    looks, starts   which blocks look like heads; where items start, a score a class of heads
+    items, kinds    segments, sections, intro, or one whole; sponsor, event, job, ...
+    words           the few word lists, all languages in one place
+    markdown        blocks to CommonMark
+
+Nothing here knows a publisher. Evidence is pooled over heads that look alike, because a newsletter
+repeats itself; words only add to signs that need no language.
+"""
 
 from dataclasses import replace
 

@@ -12,7 +12,7 @@ _FIELD = re.compile(r"^(?:>\s?)+")
 _UNDERLINE = re.compile(r"^\s*([=~^*#_-])\1{2,}\s*$")
 _RULE = re.compile(r"^\s*(?:[-=_*~#+•·—–─━═.]\s?){5,}\s*$")
 _BULLET = re.compile(r"^\s{0,8}(?:[*•●▪‣·+o–-]|\d{1,2}[.)])\s+(?=\S)")
-_URL = re.compile(r"<?(?:URL:\s*)?\b((?:https?://|www\.)[^\s<>\"“”]+[^\s<>\"“”.,;:!?)\]}'])>?")
+_URL = re.compile(r"<?\b((?:https?://|www\.)[^\s<>\"“”]+[^\s<>\"“”.,;:!?)\]}'])>?")
 _NOTE = re.compile(r"^\s*\[(\d{1,3})\]:?\s*<?(https?://\S+?)>?\s*$", re.M)
 _REFERENCE = re.compile(r"\[(\d{1,3})\]")
 _WIDTH = 40  # a line shorter than this ends its paragraph

@@ -103,6 +103,8 @@ def _no_headline(block: Block, head: Head, times: int) -> bool:
         return True
     if not head.href or block.level:
         return False
+    if words.SUM.search(text) and head.words <= 6:  # a rung of a donation ladder
+        return True
     if (times > 1 and head.words <= 6 and not head.look.listed) or bare_url(text):
         return True
     plain = head.prominence < 1.3 and not head.look.listed and bool(words.CALL.search(text))

@@ -195,6 +195,7 @@ CALL = _any(
     r"aquí)|firma (?:ya|"
     r"aquí)|clique aqui|doe agora|assine|点击这里|立即捐|ここをクリック",
 )
+SUM = re.compile(r"(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£])\W*$")
 BYLINE = re.compile(r"^\W*(?:by|von|par|por|di|door|av|作者|文)[:：]?\s+\S", re.I)
 
 GREETING = _any(
