@@ -65,7 +65,13 @@ def check(config: Path | None, show: int, overrides: tuple[str, ...]) -> None:
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
 @overrides
 def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None:
-    """Train a LoRA adapter; progress on stderr, the curve in OUT/log.jsonl."""
+    """Train a LoRA adapter; progress on stderr, the curve in OUT/log.jsonl.
+
+    Ctrl-C or a TERM signal ends the run after its step, with a checkpoint.
+    """
+    import signal
+    from threading import Event
+
     from finetune.threads import prepare as set_threads
 
     run, tokens, base = _open(config, overrides)
@@ -75,10 +81,19 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
 
     rows, _ = data.read(run.data.rows)
     parts = data.split(rows, run.data.split)
+    stopping = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     adapter = learn(
-        run, base, parts, tokens, resume=resume, progress=lambda line: click.echo(line, err=True)
+        run,
+        base,
+        parts,
+        tokens,
+        resume=resume,
+        stop=stopping.is_set,
+        progress=lambda line: click.echo(line, err=True),
     )
-    click.echo(f"adapter: {adapter}")
+    click.echo(f"adapter: {adapter}" if adapter else "stopped; go on with --resume")
 
 
 @finetune.command()

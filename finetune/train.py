@@ -71,13 +71,13 @@ def train(
     tokenizer: data.Tokenizer,
     *,
     resume: bool = False,
-    stop_after: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
     progress: Callable[[str], None] = lambda _: None,
-) -> Path:
+) -> Path | None:
     """Train on `rows` = (training, validation); return the folder of the final adapter.
 
-    Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. `stop_after` ends after
-    that many steps with a checkpoint, as an interruption would.
+    Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. `stop` is asked after
+    each step: if it says so, the run ends with a checkpoint and None is returned.
     """
     threads = prepare(config.train.threads)
     import torch
@@ -99,9 +99,9 @@ def train(
     began = saved = time.monotonic()
     with ExitStack() as stack:
         log = _log(stack, out / "log.jsonl", start)
-        if not resume:
-            (out / "config.json").write_text(config.model_dump_json(indent=1), "utf-8")
-            log({"event": "start", "steps": total, "tokens": plan.tokens(), "threads": threads})
+        (out / "config.json").write_text(config.model_dump_json(indent=1), "utf-8")
+        facts = {"from": start, "steps": total, "tokens": plan.tokens(), "threads": threads}
+        log({"event": "resume" if resume else "start", **facts})
         for step in range(start, total):
             tick = time.monotonic()
             factor = rate(step, total, how)
@@ -117,12 +117,12 @@ def train(
                 entry["validation"] = learner.loss(held)
             log(entry)
             progress(_line(entry, total))
-            stopping = stop_after is not None and step + 1 - start >= stop_after
+            stopping = not last and stop()
             if last or stopping or now - saved >= 60 * how.checkpoint_minutes:
                 learner.save(out, step + 1, spent + time.monotonic() - began)
                 saved = time.monotonic()
-            if stopping and not last:
-                return out
+            if stopping:
+                return None
     return learner.export(out / "adapter")
 
 

@@ -45,19 +45,20 @@ def test_resumed_run_equals_uninterrupted(
     assert losses[-1] < losses[0]  # it learns
 
     halted = config.model_copy(update={"out": tmp_path / "halted"})
-    train(halted, base, parts, tokens, stop_after=3)
+    asked = iter((False, False, True))
+    assert train(halted, base, parts, tokens, stop=lambda: next(asked)) is None
     # What was logged after the checkpoint, as by a kill, must not count twice.
     with (halted.out / "log.jsonl").open("a") as log:
         log.write(json.dumps({"step": 4, "loss": 0}) + "\n")
     resumed = train(halted, base, parts, tokens, resume=True)
     assert curve(halted.out) == curve(config.out)
-    assert weights(resumed) == weights(whole)
+    assert whole and resumed and weights(resumed) == weights(whole)
     assert len(list((config.out / "checkpoints").iterdir())) == 2  # keep
 
 
 def test_a_run_is_not_overwritten(base: Path, rows: list[Row], config: Config) -> None:
     tokens = Tokens.load(base)
-    train(config, base, (rows, []), tokens, stop_after=1)
+    train(config, base, (rows, []), tokens, stop=lambda: True)
     with pytest.raises(ConfigError, match="--resume"):
         train(config, base, (rows, []), tokens)
 
@@ -91,6 +92,7 @@ def test_adapter_reads_back_into_peft(base: Path, rows: list[Row], config: Confi
     tokens = Tokens.load(base)
     low = config.model_copy(update={"train": config.train.model_copy(update={"dtype": "bfloat16"})})
     folder = train(low, base, (rows, []), tokens)
+    assert folder
     about = json.loads((folder / "adapter_config.json").read_text())
     assert str(base.parent) not in json.dumps(about)
     ids = torch.tensor([tokens.prompt("Acme opened a plant")])
