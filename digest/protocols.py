@@ -39,7 +39,10 @@ class Marking(Protocol):
     """A source that shows at the remote end what was read."""
 
     def mark(self) -> None:
-        """Called when the ledger has all that `fetch` yielded. May be repeated. Raises SourceError."""
+        """Mark, once the ledger has all that `fetch` yielded. May be repeated.
+
+        Raises SourceError.
+        """
         ...
 
 

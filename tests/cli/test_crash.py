@@ -15,6 +15,7 @@ from digest.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
 KILLS = 50
+TIMEOUT = 900  # seconds; a loaded machine is slow to be killed fifty times
 
 
 def command(folder: Path) -> list[str]:
@@ -33,6 +34,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(TIMEOUT)
 def test_fifty_kills_lose_nothing_and_repeat_nothing(folder):
     began = time.monotonic()
     whole = subprocess.run(
