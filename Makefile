@@ -1,4 +1,4 @@
-# Five verbs. `make report` and `make test` set up everything they need.
+# A few verbs. `make report` and `make test` set up everything they need.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -33,6 +33,9 @@ bench: .venv/dev ## measure; quiet machine, minutes
 
 mcpb: .venv/dev ## pack dist/digest.mcpb, the bundle for desktop assistants
 	$(BIN)/python packaging/mcpb/pack.py
+
+fuzz: .venv/dev ## feed broken content to every reader for SECONDS (300)
+	$(BIN)/python tests/fuzz.py $(or $(SECONDS),300)
 
 clean: ## remove what was made here (not the model in the user's cache)
 	rm -rf .venv dist reports runs

@@ -129,7 +129,8 @@ def _paragraphs(text: str) -> str:
 
 def _moment(entry: Mapping[str, Any]) -> datetime | None:
     for name in ("published_parsed", "updated_parsed", "created_parsed"):
-        parsed: time.struct_time | None = entry.get(name)
+        # Not get(): feedparser would answer with another date, and a warning.
+        parsed: time.struct_time | None = entry[name] if name in entry else None  # noqa: SIM401
         if parsed is not None:
             try:
                 return datetime.fromtimestamp(timegm(parsed), UTC)

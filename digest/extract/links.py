@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 _MAX = 16_384  # characters; a longer link is not looked into
+_BRACKETS = "<>\"' "  # what people put around a link
 _PASSED_ON = ("http://", "https://")
 
 _TRACKING = re.compile(
@@ -63,7 +64,7 @@ def unwrap(href: str) -> str:
         inner = next(_targets(url), "")
         # Each layer must make the link shorter, so that this ends.
         if not inner or len(inner) >= len(url):
-            return _without_tracking(url)
+            return _without_tracking(url).rstrip(_BRACKETS)
         url = inner
 
 
@@ -75,7 +76,7 @@ def canonical(url: str) -> str:
     """
     url = unwrap(url)
     while url.startswith(_PASSED_ON) and len(url) <= _MAX:
-        shorter = _normal(url)
+        shorter = _normal(url).rstrip(_BRACKETS)
         if shorter == url:
             break
         url = shorter
@@ -86,7 +87,7 @@ def _clean(href: str) -> str:
     """An http, https or mailto URL as a browser would take it from an attribute, else ""."""
     url = re.sub(r"[\t\r\n]\s*", "", href.strip())  # a link folded over lines
     url = "".join(char for char in url if char.isprintable()).strip().replace("&amp;", "&")
-    url = url.strip("<>\"' ").replace(" ", "%20")
+    url = url.strip(_BRACKETS).replace(" ", "%20")
     if url.startswith("//"):
         url = f"https:{url}"
     elif url[:4].lower() == "www.":
@@ -252,7 +253,7 @@ def _normal(url: str) -> str:
         ),
         path,
     )
-    pairs = [pair for pair in parts.query.split("&") if pair]
+    pairs = [bare for pair in parts.query.split("&") if (bare := re.sub("^(amp;)+", "", pair))]
     query = "&".join(sorted(pair for pair in pairs if pair.split("=")[0].lower() not in _REFERRAL))
     try:
         port = f":{parts.port}" if parts.port and parts.port not in {80, 443} else ""
