@@ -12,7 +12,7 @@ from pydantic import Field
 
 from digest.errors import ConfigError, DigestError, LedgerLocked
 from digest.ledger import Ledger, utc
-from digest.queries import Found, Listed, Search
+from digest.queries import Found, Listed, Reader, Search
 from digest.when import parse_since
 from server import models, outside, paging
 from server.answers import answer
@@ -68,19 +68,21 @@ def register_fetch(mcp: MCPServer[Any], desk: Desk) -> None:
                 of="fetch_newsletters",
                 arguments={"source": source, "limit": limit, **_search(query, begin, end)},
                 offset=0,
-                ceiling=await desk.read(lambda reader: reader.ceiling("documents")),
             )
         search, limit = _asked(desk, place)
-        found = await desk.read(
-            lambda reader: reader.documents(search, limit + 1, place.offset, place.ceiling)
-        )
+
+        def listing(reader: Reader) -> tuple[list[Listed], int]:
+            ceiling = place.ceiling or reader.ceiling("documents")
+            return reader.documents(search, limit + 1, place.offset, ceiling), ceiling
+
+        found, ceiling = await desk.read(listing)
         names = outside.public_names([*settings.source, *(one.source for one in found)])
         return answer(
             models.Newsletters(
                 documents=[_document(one, names) for one in found[:limit]],
                 read=read,
                 problems=problems,
-                next_cursor=_next(place, limit, len(found)),
+                next_cursor=_next(place, limit, ceiling, len(found)),
             )
         )
 
@@ -119,16 +121,18 @@ def register_search(mcp: MCPServer[Any], desk: Desk) -> None:
                 of="search_digests",
                 arguments={key: value for key, value in arguments.items() if value},
                 offset=0,
-                ceiling=await desk.read(lambda reader: reader.ceiling("items")),
             )
         search, limit = _asked(desk, place)
-        found = await desk.read(
-            lambda reader: reader.items(search, limit + 1, place.offset, place.ceiling)
-        )
+
+        def matches(reader: Reader) -> tuple[list[Found], int]:
+            ceiling = place.ceiling or reader.ceiling("items")
+            return reader.items(search, limit + 1, place.offset, ceiling), ceiling
+
+        found, ceiling = await desk.read(matches)
         return answer(
             models.Results(
                 results=[_result(one) for one in found[:limit]],
-                next_cursor=_next(place, limit, len(found)),
+                next_cursor=_next(place, limit, ceiling, len(found)),
             )
         )
 
@@ -256,8 +260,8 @@ def _asked(desk: Desk, place: paging.Cursor) -> tuple[Search, int]:
     return search, number("limit", 1, 50)
 
 
-def _next(place: paging.Cursor, limit: int, found: int) -> str:
-    more = place.model_copy(update={"offset": place.offset + limit})
+def _next(place: paging.Cursor, limit: int, ceiling: int, found: int) -> str:
+    more = place.model_copy(update={"offset": place.offset + limit, "ceiling": ceiling})
     return str(more) if found > limit else ""
 
 
