@@ -58,7 +58,7 @@ def test_the_main_job_and_the_same_again(folder):
     outcome = json.loads(first.stdout)
     assert outcome["fetched"]["new"] >= 10
     assert outcome["engine"] == "extractive"
-    written = Path(outcome["deliveries"][0]["target"])
+    written = folder / outcome["deliveries"][0]["target"]
     assert written.read_text("utf-8").startswith("---\n")
     assert "degraded" in written.read_text("utf-8")
 
