@@ -81,9 +81,7 @@ class Api:
         try:
             from google.auth.transport.requests import AuthorizedSession
         except ImportError:
-            raise AccessError(
-                "Google needs packages that are not installed; run `pip install newsdigest[google]`"
-            ) from None
+            raise AccessError(diagnosis.PACKAGES) from None
         self.account = account
         self._root = settings.root.rstrip("/")
         self._patience = settings.patience

@@ -186,7 +186,10 @@ class SignIn:
                 f"{client} is no OAuth client file ({error}); download the JSON of a client of "
                 f'type "Desktop app" from {diagnosis.CONSOLE}/auth/clients'
             ) from error
-        from google_auth_oauthlib.flow import Flow
+        try:
+            from google_auth_oauthlib.flow import Flow
+        except ImportError:
+            raise AccessError(diagnosis.PACKAGES) from None
 
         # oauthlib's own switches. Users may untick boxes, and Google then answers with fewer
         # scopes (`require` tells); a token server on this very machine needs no TLS.

@@ -12,6 +12,7 @@ from digest.errors import (
 )
 
 CONSOLE = "https://console.cloud.google.com"
+PACKAGES = "Google needs packages that are not installed; run `pip install 'newsdigest[google]'`"
 TESTING_DAYS = 7  # Google ends the sign-ins of an app in the publishing status "Testing"
 
 
