@@ -40,6 +40,7 @@ class RawDocument:
     publisher: str = ""
     url: str = ""
     published: datetime | None = None
+    whole: bool = False  # one story, however many headings it has: a page, a post
 
 
 @dataclass(frozen=True, slots=True)

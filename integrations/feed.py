@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
+from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
 from digest.errors import ConfigError, SourceError, SourceUnavailable
 from digest.extract import dom
+from digest.extract.links import unwrap
 from digest.records import RawDocument, Skip
 from digest.settings import Settings
 from integrations import feedparse
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 FEEDS = ("application/*", "text/*")
 MAX_ENTRIES = 2_000  # of one reading
 MAX_PAGES = 50  # fetched in one reading, for entries that are stubs
+_MANY_HOSTS = 6  # that an entry links to; an article links to fewer
 _STUB = 500  # characters of text below which an entry is thought to be a teaser
 _CUT = re.compile(r"(?i)(…|\.\.\.|\[…\]|\[\.\.\.\]|(?:read|continue|weiter)\s?\S{0,12})\W*$")
 
@@ -191,6 +194,7 @@ class FeedSource:
             publisher=feed.title or (page.publisher if page else ""),
             url=entry.url,
             published=entry.published or (page.published if page else None),
+            whole=page is not None or not is_roundup(entry.html, entry.url),
         )
 
 
@@ -198,6 +202,21 @@ def is_stub(html: str) -> bool:
     """Whether an entry looks like the teaser of a page that says more."""
     text = _text_of(html)
     return len(text) < _STUB or bool(_CUT.search(text[-60:]))
+
+
+def is_roundup(html: str, url: str) -> bool:
+    """Whether an entry is an issue with many stories: it leads to many other hosts."""
+    tree = LexborHTMLParser(dom.flatten(html[: dom.MAX_CHARS]))
+    links = (unwrap(node.attributes.get("href") or "") for node in tree.css("a[href]"))
+    hosts = {_host(link) for link in links if link.startswith("http")} - {"", _host(url)}
+    return len(hosts) >= _MANY_HOSTS
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _text_of(html: str) -> str:

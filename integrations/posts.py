@@ -111,6 +111,7 @@ def document(client: Client, post: Post, spec: str, site: str) -> RawDocument:
         publisher=site,
         url=post.url or post.discussion,
         published=post.published,
+        whole=True,
     )
     body = post.html
     if post.url:

@@ -78,6 +78,7 @@ def from_response(response: Response, spec: str) -> RawDocument:
             key=canonical(response.url) or response.url,
             charset=response.charset,
             url=response.url,
+            whole=True,
         )
     from integrations import page
 
@@ -94,4 +95,5 @@ def from_response(response: Response, spec: str) -> RawDocument:
         publisher=found.site,
         url=found.url,
         published=found.published,
+        whole=True,
     )

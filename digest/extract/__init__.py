@@ -58,7 +58,10 @@ def read(raw: RawDocument) -> Document:
     page = layout.read(html)
     kept = boilerplate.clean(page.blocks)
     title = " ".join((title or boilerplate.forwarded_subject(page.blocks) or page.title).split())
-    drafts = items.split(kept, title, page.blocks)
+    if raw.whole:
+        drafts = [items.Draft(title, list(kept), [raw.url] if raw.url else [], kind="story")]
+    else:
+        drafts = items.split(kept, title, page.blocks)
     if raw.key:
         identity = fingerprint(raw.source.partition(":")[0], raw.key)
     else:

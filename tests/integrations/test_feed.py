@@ -255,6 +255,20 @@ def test_teasers_are_known_by_their_looks(text) -> None:
     assert not is_stub(f"<p>{LONG}</p>")
 
 
+def test_a_post_with_headings_is_one_story_and_a_roundup_is_many(reader) -> None:
+    said = [" ".join(f"{word}{n}" for word in LONG.split()[:60]) for n in range(8)]
+    post = "".join(f"<h2>Part {n}</h2><p>{text}</p>" for n, text in enumerate(said))
+    links = [
+        f"<h2>News {n}</h2><p>{text} <a href='https://site{n}.example/a'>More</a></p>"
+        for n, text in enumerate(said)
+    ]
+    roundup, essay = map(
+        pipeline.read, reader.read(entry(1, text=post), entry(2, text="".join(links)))
+    )
+    assert [item.url for item in essay.items] == ["https://news.example/1"]
+    assert len(roundup.items) == 8
+
+
 # Formats
 
 
