@@ -103,6 +103,7 @@ def _rank(one: Analyzed) -> tuple[object, ...]:
         -(digest.fields.relevance_score or 0),
         -min(len(item.text), 2000),
         item.id,
+        item.kind,
         item.content_hash,
         item.url,
         digest.fields.to_json(),
