@@ -62,7 +62,8 @@ def test_hostile(name: str) -> None:
         pytest.skip("the memory of one process alone cannot be measured on this system")
     # VmHWM, not ru_maxrss: that one survives exec, and would measure this test run.
     code = (
-        "import re, sys, time\nfrom digest.errors import Unreadable\nfrom digest.extract import mail\n"
+        "import re, sys, time\n"
+        "from digest.errors import Unreadable\nfrom digest.extract import mail\n"
         "try: mail.parse(sys.stdin.buffer.read())\nexcept Unreadable: pass\n"
         "status = open('/proc/self/status').read()\n"
         "print(time.process_time(), int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) / 1024)"
