@@ -65,7 +65,13 @@ def report(
                     runner.close()
                 specs = sorted({document.source for document in documents})
                 made = pipeline.make_report(
-                    book, analyzed, documents, sources=specs, sinks=sinks, engine_note=note
+                    book,
+                    analyzed,
+                    documents,
+                    sources=specs,
+                    sinks=sinks,
+                    engine_note=note,
+                    settles=False,  # a look back must not empty the next morning's report
                 )
                 if deliver:
                     outcomes = pipeline.deliver(book, lambda spec: integrations.sink(spec, chosen))

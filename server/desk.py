@@ -161,7 +161,7 @@ class Desk:
                 from digest import pipeline
 
                 with self.writing(), self.delivering:
-                    pipeline.deliver(ledger, integrations.sink)
+                    pipeline.deliver(ledger, lambda spec: integrations.sink(spec, self.settings))
         except DigestError as error:
             log.warning("the outbox waits: %s", error)
 

@@ -222,7 +222,7 @@ def _fetch(
     from digest import pipeline
     from digest.errors import SourceError
 
-    source = integrations.source(spec)
+    source = integrations.source(spec, desk.settings)
     with desk.writing():
         fetched = pipeline.fetch(ledger, [source], since, job.progress)
     if fetched.failures:

@@ -72,7 +72,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
         def article(job: Job, ledger: Ledger) -> models.Analysis:
             from digest import analyze, pipeline
 
-            one = _article(ledger, text, url, item, title)
+            one = _article(desk, ledger, text, url, item, title)
             job.check()
             engine, _ = desk.engines.get(settings.engine)
             seat: Engine = engine.seat(job.stopped)
@@ -190,7 +190,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
         return answer(models.Deliveries(report=report, deliveries=done))
 
 
-def _article(ledger: Ledger, text: str, url: str, item: str, title: str) -> Item:
+def _article(desk: Desk, ledger: Ledger, text: str, url: str, item: str, title: str) -> Item:
     """The one item that the arguments mean."""
     if item:
         found = ledger.item(item)
@@ -204,7 +204,7 @@ def _article(ledger: Ledger, text: str, url: str, item: str, title: str) -> Item
 
     if not url.lower().startswith(("http://", "https://")):
         raise ConfigError("url must begin with http:// or https://")
-    return _whole(integrations.source(f"web:{url}").fetch(None), "", url)
+    return _whole(integrations.source(f"web:{url}", desk.settings).fetch(None), "", url)
 
 
 def _whole(raws: Iterator[RawDocument | Skip], title: str, url: str = "") -> Item:
@@ -323,7 +323,7 @@ def _deliver(
     outcomes = []
     for name, spec in names.items():
         try:
-            normal = integrations.sink(spec).spec
+            normal = integrations.sink(spec, desk.settings).spec
         except DigestError as error:
             text = outside.spoken(error, desk.settings)
             outcomes.append(models.Delivery(sink=name, state="failed", error=text))
@@ -341,7 +341,9 @@ def _deliver(
                     )
                 )
                 continue
-            (one,) = pipeline.deliver(ledger, integrations.sink, [row])
+            (one,) = pipeline.deliver(
+                ledger, lambda spec: integrations.sink(spec, desk.settings), [row]
+            )
             outcomes.append(
                 models.Delivery(
                     sink=name,
