@@ -15,7 +15,7 @@ from digest.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
 KILLS = 50
-TIMEOUT = 900  # seconds; a loaded machine is slow to be killed fifty times
+TIMEOUT = 1200  # seconds; a loaded machine is slow to be killed fifty times
 
 
 def command(folder: Path) -> list[str]:
