@@ -5,9 +5,10 @@ How it is decided, one room a step; each room's docstring says how it judges:
     mail, charset   bytes to text
     plain           plain text and markdown to HTML, so that one way of reading serves all
     dom, style      HTML to a safe tree; what of it can be seen
-    blocks          the tree to lines in reading order, each with its looks
+    layout, blocks  the tree to lines in reading order, each with its looks
     boilerplate     talk of the letter about itself, by weights; header and footer by greatest sum
-    looks, starts   which blocks look like heads; where items start, a score a class of heads
+    looks, signs    which blocks look like heads, and which are buttons or pictures
+    starts          where items start, a score a class of heads
     items, kinds    segments, sections, intro, or one whole; sponsor, event, job, ...
     words           the few word lists, all languages in one place
     markdown        blocks to CommonMark
@@ -19,8 +20,7 @@ repeats itself; words only add to signs that need no language.
 from dataclasses import replace
 
 from digest.errors import Unreadable
-from digest.extract import blocks as layout
-from digest.extract import boilerplate, charset, dom, items, mail, markdown, plain
+from digest.extract import boilerplate, charset, dom, items, layout, mail, markdown, plain
 from digest.records import Document, Item, RawDocument, fingerprint
 
 __all__ = ["item_record", "read"]

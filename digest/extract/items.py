@@ -18,16 +18,8 @@ from digest.extract.kinds import kind
 from digest.extract.looks import Head, Look, body_size, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
-from digest.extract.starts import (
-    LABEL_WORDS,
-    LEAD_IN_WORDS,
-    Outline,
-    action,
-    button,
-    outline,
-    picture,
-    within,
-)
+from digest.extract.signs import action, button, picture, within
+from digest.extract.starts import LABEL_WORDS, LEAD_IN_WORDS, Outline, outline
 from digest.records import Item, ItemKind
 
 MASTHEAD_WORDS = 12

@@ -19,8 +19,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digest.extract import words
-from digest.extract.blocks import Block, Box, Gap, count_words
+from digest.extract.blocks import Block, Gap, count_words
 from digest.extract.looks import Head, Look, is_target
+from digest.extract.signs import (
+    action,
+    announces,
+    bare_url,
+    button,
+    closing,
+    outermost,
+    picture,
+    prose,
+)
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
 INSIDE, RUN_IN, PROSE, TOPIC = 1.4, 0.3, 0.4, 0.5
@@ -171,7 +181,7 @@ class _Judge:
         inside = _mean([self.within[head.index] for head in members])
         linked = members[0].look.linked
         run_in = members[0].look.run_in and not members[0].look.linked
-        prose = _mean([_prose(head) for head in members])
+        sentences = _mean([prose(head) for head in members])
         if _mean([self.teases(head) for head in members]) >= 0.6:
             return 0.0
         return (
@@ -181,14 +191,14 @@ class _Judge:
             + REPETITION * (several + 0.7 * (len(members) >= 6))
             - INSIDE * inside * (1 - 0.6 * separation)
             - RUN_IN * run_in
-            - PROSE * prose
+            - PROSE * sentences
             - TOPIC * (not linked and self.topics(members, ends))
         )
 
     def link(self, head: Head, end: int, several: bool) -> float:
         """1 for a linked head, less for a button or a link in what follows, 0 for none."""
         if head.href:
-            if head.prominence < 1.3 and head.words >= 8 and _prose(head) and not head.rest:
+            if head.prominence < 1.3 and head.words >= 8 and prose(head) and not head.rest:
                 return 0.4
             if several or head.prominence > 1.05 or self.blocks[head.index].gap > Gap.BLOCK:
                 return 1.0 if several or head.words > 3 or head.prominence > 1.05 else 0.2
@@ -202,7 +212,7 @@ class _Judge:
             ):
                 break
             block = self.blocks[number]
-            if action(block) or (number > head.index and _closing(block)):
+            if action(block) or (number > head.index and closing(block)):
                 return 0.8
             if any(is_target(span.href) for span in block.spans):
                 best = max(best, 0.4)
@@ -285,7 +295,7 @@ class _Judge:
                 else:
                     run += block.gap > Gap.SOFT and not block.entry and not picture(block)
                 continue
-            entry = _outermost(block.box)
+            entry = outermost(block.box)
             if entry is None:
                 groups["run", run].append(number)
             elif entry.number == block.entry:
@@ -321,7 +331,7 @@ class _Judge:
     def interrupts(self, first: int) -> float:
         """1 if the list belongs to the running text of its item, 0 if it stands alone."""
         body = 0
-        announced = first > 0 and _announces(self.blocks[first - 1])
+        announced = first > 0 and announces(self.blocks[first - 1])
         for number in range(first - 1 - announced, max(first - REACH, 0) - 1, -1):
             head = self.heads[number]
             body += self.words[number]
@@ -355,83 +365,6 @@ class _Judge:
                 if body > LEAD_IN_WORDS:
                     break
         return count / len(members) if not members[0].look.run_in else 0.0
-
-
-def _prose(head: Head) -> bool:
-    """Whether the head is a sentence or announces one: it ends in a full stop or a colon."""
-    text = "".join(span.text for span in head.title).rstrip(' "”’')
-    return not head.rest and text.endswith((":", "：", ".", "。")) and not text.endswith("...")
-
-
-def _announces(block: Block) -> bool:
-    """Whether the block is a short line that ends in a colon, as a list's heading does."""
-    return block.text.endswith((":", "：")) and block.words <= 6
-
-
-def _closing(block: Block) -> bool:
-    """Whether the block is a few words, all linked: "Source", "Full story"."""
-    solid = [span for span in block.spans if span.text.strip(" -–—|·.") and not span.image]
-    linked = bool(solid) and all(is_target(span.href) for span in solid)
-    return linked and block.words <= 6 and not block.marker
-
-
-def _outermost(box: Box | None) -> Box | None:
-    """The outermost list entry around a box."""
-    found = None
-    while box is not None:
-        if box.tag == "li":
-            found = box
-        box = box.parent
-    return found
-
-
-def within(box: Box | None, number: int) -> bool:
-    """Whether a box stands in the box of that number."""
-    while box is not None and box.number >= number:
-        if box.number == number:
-            return True
-        box = box.parent
-    return False
-
-
-def picture(block: Block) -> bool:
-    """Whether the block is nothing but images."""
-    return bool(block.spans) and all(s.image or not s.text.strip() for s in block.spans)
-
-
-def bare_url(text: str) -> bool:
-    """Whether a link shows nothing but its address."""
-    return " " not in text and ("/" in text or text.startswith("www.") or "@" in text)
-
-
-def button(block: Block) -> bool:
-    """Whether the block is a link that only says what to do."""
-    solid = [span for span in block.spans if span.text.strip() and not span.image]
-    if not solid or not all(is_target(span.href) for span in solid):
-        return False
-    text = " ".join("".join(span.text for span in solid).split())
-    if bare_url(text):
-        return True
-    if count_words(text) > 6:
-        return False
-    painted = solid[0].style.background not in (None, (255, 255, 255))
-    return bool(words.MORE.match(text)) or (painted and _contrasts(solid[0]))
-
-
-def _contrasts(span: object) -> bool:
-    colour = getattr(getattr(span, "style", None), "colour", None)
-    return colour is not None and min(colour) > 200
-
-
-def action(block: Block) -> bool:
-    """Whether the block is a button, or ends in a link that says "read more"."""
-    if button(block):
-        return True
-    solid = [span for span in block.spans if span.text.strip(" .!|·") and not span.image]
-    if not solid or not is_target(solid[-1].href) or len(solid) < 2:
-        return False
-    last = " ".join(solid[-1].text.split())
-    return count_words(last) <= 5 and bool(words.MORE.match(last))
 
 
 def _mean(values: Sequence[float]) -> float:

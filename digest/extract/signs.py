@@ -1,0 +1,82 @@
+"""What a single block or head is for: a picture, a button, a sentence, an announcement."""
+
+from digest.extract import words
+from digest.extract.blocks import Block, Box, count_words
+from digest.extract.looks import Head, is_target
+
+
+def prose(head: Head) -> bool:
+    """Whether the head is a sentence or announces one: it ends in a full stop or a colon."""
+    text = "".join(span.text for span in head.title).rstrip(' "”’')
+    return not head.rest and text.endswith((":", "：", ".", "。")) and not text.endswith("...")
+
+
+def announces(block: Block) -> bool:
+    """Whether the block is a short line that ends in a colon, as a list's heading does."""
+    return block.text.endswith((":", "：")) and block.words <= 6
+
+
+def closing(block: Block) -> bool:
+    """Whether the block is a few words, all linked: "Source", "Full story"."""
+    solid = [span for span in block.spans if span.text.strip(" -–—|·.") and not span.image]
+    linked = bool(solid) and all(is_target(span.href) for span in solid)
+    return linked and block.words <= 6 and not block.marker
+
+
+def outermost(box: Box | None) -> Box | None:
+    """The outermost list entry around a box."""
+    found = None
+    while box is not None:
+        if box.tag == "li":
+            found = box
+        box = box.parent
+    return found
+
+
+def within(box: Box | None, number: int) -> bool:
+    """Whether a box stands in the box of that number."""
+    while box is not None and box.number >= number:
+        if box.number == number:
+            return True
+        box = box.parent
+    return False
+
+
+def picture(block: Block) -> bool:
+    """Whether the block is nothing but images."""
+    return bool(block.spans) and all(s.image or not s.text.strip() for s in block.spans)
+
+
+def bare_url(text: str) -> bool:
+    """Whether a link shows nothing but its address."""
+    return " " not in text and ("/" in text or text.startswith("www.") or "@" in text)
+
+
+def button(block: Block) -> bool:
+    """Whether the block is a link that only says what to do."""
+    solid = [span for span in block.spans if span.text.strip() and not span.image]
+    if not solid or not all(is_target(span.href) for span in solid):
+        return False
+    text = " ".join("".join(span.text for span in solid).split())
+    if bare_url(text):
+        return True
+    if count_words(text) > 6:
+        return False
+    painted = solid[0].style.background not in (None, (255, 255, 255))
+    return bool(words.MORE.match(text)) or (painted and _contrasts(solid[0]))
+
+
+def _contrasts(span: object) -> bool:
+    colour = getattr(getattr(span, "style", None), "colour", None)
+    return colour is not None and min(colour) > 200
+
+
+def action(block: Block) -> bool:
+    """Whether the block is a button, or ends in a link that says "read more"."""
+    if button(block):
+        return True
+    solid = [span for span in block.spans if span.text.strip(" .!|·") and not span.image]
+    if not solid or not is_target(solid[-1].href) or len(solid) < 2:
+        return False
+    last = " ".join(solid[-1].text.split())
+    return count_words(last) <= 5 and bool(words.MORE.match(last))
