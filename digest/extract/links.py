@@ -233,9 +233,8 @@ _REFERRAL = {"ref", "ref_src", "referrer", "source", "src", "via", "amp", "outpu
 
 def _normal(url: str) -> str:
     parts = urlsplit(url)
-    host = re.sub(r"^(?:(?:www\d?|amp|m|mobile)\.)+(?=[^.]+\.)", "", parts.hostname or "").rstrip(
-        "."
-    )
+    host = (parts.hostname or "").rstrip(".")
+    host = re.sub(r"^(?:(?:www\d?|amp|m|mobile)\.)+(?=[^.]+\.)", "", host)
     path = parts.path
     # AMP caches name the page in the path: /amp/s/HOST/PATH, /c/s/HOST/PATH.
     cached = re.fullmatch(r"/(?:amp|[cv])/s/([^/]+\.[^/]+)(/.*)?", path)

@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digest.extract.links import canonical, unwrap
@@ -174,6 +174,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=14).map("".join) | st.text())
+@example("www.www.")
 def test_idempotent_and_never_anything_but_web_and_mail(href: str) -> None:
     for clean in (unwrap, canonical):
         once = clean(href)
