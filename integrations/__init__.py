@@ -36,12 +36,16 @@ WITH_ACCOUNT = frozenset({"drive", "gmail"})
 CONFIGURED = frozenset({"drive", "feed", "gmail", "hackernews", "imap", "reddit", "smtp", "web"})
 
 
-def source(spec: str, settings: "Settings | None" = None) -> Source:
+def source(spec: str, settings: "Settings | None" = None, *, configured: bool = True) -> Source:
     """The source that a SPEC names. Touches nothing yet: a missing path shows when it is read.
 
-    Without settings the defaults hold. Raises ConfigError for an unknown kind or an argument
-    that cannot be right.
+    Without settings the defaults hold. A SPEC that no user wrote is not `configured`: `[http]
+    allow` does not hold for it. Raises ConfigError for an unknown kind or an argument that cannot
+    be right.
     """
+    if settings and not configured:
+        public = settings.http.model_copy(update={"allow": []})
+        settings = settings.model_copy(update={"http": public})
     return cast(Source, _make(spec, SOURCES, "source", settings))
 
 

@@ -136,7 +136,7 @@ class FeedSource:
                 headers["if-none-match"] = before.etag
             if before.modified:
                 headers["if-modified-since"] = before.modified
-        return client.get(self.url, accept=FEEDS, headers=headers)
+        return client.get(self.url, accept=FEEDS, headers=headers, configured=True)
 
     def _waits(self, until: datetime) -> Skip:
         return Skip(

@@ -26,6 +26,9 @@ _UNICAST6 = ipaddress.IPv6Network("2000::/3")  # all that is given out to the pu
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+_MEND = '; if it is yours, write allow = ["{host}:{port}"] under [http] in digest.toml'
+
+
 class Refused(SourceError):
     """Something from outside asked for what it may not have: an address, a size, a time."""
 
@@ -72,13 +75,24 @@ class Deadline:
         return left if timeout is None else min(left, timeout)
 
 
-class GuardedBackend(httpcore.NetworkBackend):
-    """Connects to public addresses, and to what `allow` names: `host` or `host:port`."""
+class Allowed:
+    """The user's own servers, each as `host` or `host:port`."""
 
-    def __init__(self, deadline: Deadline, resolve: Resolver, allow: Iterable[str] = ()) -> None:
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._entries = frozenset(entry.lower() for entry in entries)
+
+    def names(self, host: str, port: int) -> bool:
+        """Whether this server is among them."""
+        return bool(self._entries & {host.lower(), f"{host.lower()}:{port}"})
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Connects to public addresses, and to what `allow` names; None: for content, nothing else."""
+
+    def __init__(self, deadline: Deadline, resolve: Resolver, allow: Allowed | None) -> None:
         self._deadline = deadline
         self._resolve = resolve
-        self._allow = frozenset(entry.lower() for entry in allow)
+        self._allow = allow
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -91,12 +105,12 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Resolve, check, connect to what was checked. Raises Refused or httpcore.ConnectError."""
         addresses = self._resolve_in_time(host, port, self._deadline.left(timeout))
-        if not self._allow & {host.lower(), f"{host.lower()}:{port}"}:
+        if not (self._allow and self._allow.names(host, port)):
             reachable = [address for address in addresses if is_public(address)]
             if addresses and not reachable:
                 raise Refused(
-                    f"{host} is at {addresses[0]}, which is not a public address; if it is yours, "
-                    f'write allow = ["{host}:{port}"] under [http] in digest.toml'
+                    f"{host} is at {addresses[0]}, which is not a public address"
+                    + ("" if self._allow is None else _MEND.format(host=host, port=port))
                 )
             addresses = reachable
         failure: Exception = httpcore.ConnectError(f"{host} has no address")

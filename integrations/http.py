@@ -2,6 +2,9 @@
 
 GET only, http and https only, public addresses only (`guard`), bounded in size, time, redirects
 and decompression. It connects directly: a proxy would resolve names where nobody checks them.
+
+The user's own servers at private addresses, `[http] allow`, are reached by addresses that the
+user wrote and by redirects between those servers, never because content or a stranger says so.
 """
 
 import re
@@ -20,7 +23,14 @@ import httpx
 
 from digest import __version__
 from digest.errors import SourceError, SourceUnavailable
-from integrations.guard import Deadline, GuardedBackend, Refused, Resolver, system_resolver
+from integrations.guard import (
+    Allowed,
+    Deadline,
+    GuardedBackend,
+    Refused,
+    Resolver,
+    system_resolver,
+)
 
 USER_AGENT = f"digest/{__version__} (personal newsletter reader)"
 PAGES = ("text/*", "application/xhtml+xml", "application/xml")
@@ -90,7 +100,8 @@ class Response:
 class Client:
     """Fetches URLs. Use it as a context manager, in one thread.
 
-    `allow` names hosts (`host` or `host:port`) that may be at private addresses.
+    `allow` names hosts (`host` or `host:port`) that may be at private addresses; it holds for
+    what `get` is told to be `configured`, and for nothing else.
     """
 
     def __init__(
@@ -102,12 +113,19 @@ class Client:
     ) -> None:
         self._limits = limits or Limits()
         self._deadline = Deadline()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            network_backend=GuardedBackend(self._deadline, resolve, allow),
-            max_connections=4,
-            keepalive_expiry=15.0,
-        )
+        self._allow = Allowed(allow)
+        tls = httpx.create_ssl_context()
+
+        def pool(allow: Allowed | None) -> httpcore.ConnectionPool:
+            return httpcore.ConnectionPool(
+                ssl_context=tls,
+                network_backend=GuardedBackend(self._deadline, resolve, allow),
+                max_connections=4,
+                keepalive_expiry=15.0,
+            )
+
+        # Two, or content could use a connection that stands open to one of the user's servers.
+        self._own, self._public = pool(self._allow), pool(None)
 
     def __enter__(self) -> Self:
         return self
@@ -122,15 +140,22 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
+        self._own.close()
+        self._public.close()
 
     def get(
-        self, url: str, *, accept: Sequence[str] = (), headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        accept: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
+        configured: bool = False,
     ) -> Response:
         """Fetch a URL, through redirects, whatever its status.
 
         `accept` holds media types as patterns (`text/*`) that a 2xx body must match if it has a
-        type; none given accepts all. Raises Refused for what may not be fetched,
+        type; none given accepts all. `configured` says that the user wrote this URL, so that it
+        may lead to an allowed host. Raises Refused for what may not be fetched,
         SourceUnavailable if it cannot be now.
         """
         self._deadline.start(self._limits.seconds)
@@ -147,19 +172,24 @@ class Client:
                 request.headers[name] = value
             if auth and _origin(here) == home:  # a password stays with the host it is for
                 request = next(auth.sync_auth_flow(request))
-            response = self._once(request, accept)
+            pool = self._own if configured else self._public
+            response = self._once(pool, request, accept)
             target = response.headers.get("location")
             if response.status not in _REDIRECTS or not target:
                 return response
+            # What a stranger's server answers is content, its redirects too.
+            configured = configured and self._allow.names(here.host, _port(here))
             here = _checked_url(target, base=here)
         raise Refused(f"{url} redirects more than {self._limits.redirects} times")
 
-    def _once(self, request: httpx.Request, accept: Sequence[str]) -> Response:
+    def _once(
+        self, pool: httpcore.ConnectionPool, request: httpx.Request, accept: Sequence[str]
+    ) -> Response:
         idle = self._limits.idle
         timeouts = {"connect": idle, "read": idle, "write": idle, "pool": idle}
         with (
             _plain_errors(str(request.url)),
-            self._pool.stream(
+            pool.stream(
                 "GET",
                 httpcore.URL(
                     scheme=request.url.raw_scheme,
@@ -254,8 +284,12 @@ def _checked_url(text: str, base: httpx.URL | None = None) -> httpx.URL:
     return url
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, _port(url)
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 @contextmanager

@@ -73,10 +73,10 @@ def number(spec: str, options: Mapping[str, str], name: str, most: int) -> int:
 
 
 def read_json(client: Client, url: str) -> Any:
-    """A JSON answer. Raises SourceError."""
-    content = client.get(url, accept=("application/json", "text/*")).checked().content
+    """The JSON answer of the site itself. Raises SourceError."""
+    answer = client.get(url, accept=("application/json", "text/*"), configured=True)
     try:
-        return json.loads(content)
+        return json.loads(answer.checked().content)
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{url} does not answer in JSON") from error
 

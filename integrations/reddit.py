@@ -68,9 +68,10 @@ class RedditSource:
     def _posts(self, client: Client) -> list[Post]:
         query = urlencode(self._query | {"raw_json": "1"})
         address = f"{self.web}/{self.site}/{self._list}"
-        answer = client.get(f"{address}.json?{query}")
+        answer = client.get(f"{address}.json?{query}", configured=True)
         if answer.status in {401, 403} and not self._points:
-            return self._from_feed(client.get(f"{address}/.rss?{urlencode(self._query)}").checked())
+            feed = client.get(f"{address}/.rss?{urlencode(self._query)}", configured=True)
+            return self._from_feed(feed.checked())
         if answer.status in {401, 403}:
             raise SourceError(
                 f"{self.site} gives its points only to signed-in readers; leave out `points`, "

@@ -6,6 +6,7 @@ Also OPML, in which readers of feeds carry their lists about.
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
 
 import tomlkit
@@ -91,12 +92,17 @@ def discovered(spec: str, settings: "Settings") -> str:
 
     url = argument if "://" in argument else f"https://{argument}"
     with open_client(settings.http) as client:
-        answer = client.get(url, accept=FEEDS).checked()
-    if "html" not in answer.media_type:
-        return spec
-    page, _ = charset.decode(answer.content, answer.charset, html=True)
-    named = feedparse.alternatives(page, answer.url)
-    return f"feed:{named[0]}" if named else spec
+        answer = client.get(url, accept=FEEDS, configured=True).checked()
+        if "html" not in answer.media_type:
+            return spec
+        page, _ = charset.decode(answer.content, answer.charset, html=True)
+        named = feedparse.alternatives(page, answer.url)
+        if not named:
+            return spec
+        if urlsplit(named[0]).netloc != urlsplit(answer.url).netloc:
+            # The page says so, not the user: it must not make a source of a private address.
+            client.get(named[0], accept=FEEDS).checked()
+    return f"feed:{named[0]}"
 
 
 def from_opml(content: bytes) -> list[str]:

@@ -33,11 +33,11 @@ class WebSource:
         del since  # the pipeline compares, once the page has said its date
         with open_client(self._http) as client:
             if "://" in self._argument:
-                yield read_page(client, self._argument, self.spec)
+                yield read_page(client, self._argument, self.spec, configured=True)
                 return
             for url in self._listed():
                 try:
-                    yield read_page(client, url, self.spec)
+                    yield read_page(client, url, self.spec, configured=True)
                 except SourceError as error:
                     yield Skip(self.spec, url, str(error))
 
@@ -61,9 +61,13 @@ def open_client(settings: HttpSettings) -> Client:
     return Client(allow=settings.allow, limits=limits)
 
 
-def read_page(client: Client, url: str, spec: str) -> RawDocument:
-    """Fetch a page and keep its main content. Raises SourceError, SourceUnavailable."""
-    return from_response(client.get(url, accept=PAGES).checked(), spec)
+def read_page(client: Client, url: str, spec: str, *, configured: bool = False) -> RawDocument:
+    """Fetch a page and keep its main content; `configured` as for `Client.get`.
+
+    Raises SourceError, SourceUnavailable.
+    """
+    answer = client.get(url, accept=PAGES, configured=configured)
+    return from_response(answer.checked(), spec)
 
 
 def from_response(response: Response, spec: str) -> RawDocument:

@@ -204,7 +204,8 @@ def _article(desk: Desk, ledger: Ledger, text: str, url: str, item: str, title: 
 
     if not url.lower().startswith(("http://", "https://")):
         raise ConfigError("url must begin with http:// or https://")
-    return _whole(integrations.source(f"web:{url}", desk.settings).fetch(None), "", url)
+    page = integrations.source(f"web:{url}", desk.settings, configured=False)
+    return _whole(page.fetch(None), "", url)
 
 
 def _whole(raws: Iterator[RawDocument | Skip], title: str, url: str = "") -> Item:

@@ -223,6 +223,7 @@ PAGE = (
 )
 
 
+@pytest.mark.usefixtures("loopback_is_public")
 def test_a_teaser_is_replaced_by_its_page(reader, server) -> None:
     server.routes["/story"] = Reply(PAGE.encode())
     teaser = entry(1, link=f"{server.base}/story", text="The ferry … Read more")
@@ -240,6 +241,13 @@ def test_a_teaser_stays_if_its_page_cannot_be_had_or_is_private(reader, server) 
     private = entry(2, link="http://169.254.169.254/latest/meta-data", text="Teaser two of it.")
     found = reader.read(missing, private)
     assert [b"Teaser" in raw.content for raw in found] == [True, True]
+
+
+def test_a_teaser_leads_to_no_server_that_only_the_user_may_name(reader, server) -> None:
+    server.routes["/story"] = Reply(PAGE.encode())
+    (raw,) = reader.read(entry(1, link=f"{server.base}/story", text="The ferry … Read more"))
+    assert b"The ferry" in raw.content
+    assert server.paths == ["/feed"]  # itself configured, and on the allow-list
 
 
 def test_whole_entries_ask_for_no_page(reader, server) -> None:

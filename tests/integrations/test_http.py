@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from local_http import Reply
 
 from digest.errors import SourceError, SourceUnavailable
+from integrations import guard
 from integrations.guard import Refused, is_public
 from integrations.http import PAGES, Client, Limits, Response
 
@@ -52,8 +53,36 @@ def test_no_redirect_into_loopback_is_followed(server, host) -> None:
         limits=Limits(seconds=3),
     )
     with client, pytest.raises(SourceError):
-        client.get(f"http://start.test:{server.port}/start")
+        client.get(f"http://start.test:{server.port}/start", configured=True)
     assert server.paths == ["/start"]
+
+
+def test_the_allow_list_holds_for_what_the_user_wrote_alone(server) -> None:
+    server.routes["/"] = Reply(b"secret")
+    with Client(allow=server.allow) as client:
+        with pytest.raises(Refused, match=r"not a public address$"):
+            client.get(f"{server.base}/")
+        assert client.get(f"{server.base}/", configured=True).content == b"secret"
+        with pytest.raises(Refused):  # nor over the connection that now stands open
+            client.get(f"{server.base}/")
+    assert server.paths == ["/"]
+
+
+def test_a_strangers_redirect_reaches_no_allowed_server(server, monkeypatch) -> None:
+    # One server plays two: the guard takes its first spelling for public, not the second.
+    names = {"stranger.test": ["127.0.0.1"], "mine.test": ["127.1"]}
+    monkeypatch.setattr(guard, "is_public", lambda address: address == "127.0.0.1")
+    stranger, mine = (f"http://{host}.test:{server.port}" for host in ("stranger", "mine"))
+    server.routes["/in"] = Reply(status=302, headers={"Location": f"{mine}/secret"})
+    server.routes["/out"] = Reply(status=302, headers={"Location": f"{stranger}/in"})
+    server.routes["/secret"] = Reply(b"secret")
+    with Client(allow=["mine.test"], resolve=lambda name, _: names[name]) as client:
+        assert client.get(f"{mine}/in", configured=True).content == b"secret"
+        server.seen.clear()
+        for url in (f"{stranger}/in", f"{mine}/out"):  # the second goes out and comes back
+            with pytest.raises(Refused, match="not a public address"):
+                client.get(url, configured=True)
+    assert server.paths == ["/in", "/out", "/in"]
 
 
 def _system(known: dict[str, list[str]], name: str, port: int) -> list[str]:
@@ -180,14 +209,14 @@ def test_only_sound_web_urls_are_followed(url) -> None:
 def test_a_redirect_to_another_scheme_is_refused(server) -> None:
     server.routes["/"] = Reply(status=301, headers={"Location": "file:///etc/passwd"})
     with Client(allow=server.allow) as client, pytest.raises(Refused, match="only http"):
-        client.get(f"{server.base}/")
+        client.get(f"{server.base}/", configured=True)
 
 
 def test_an_allowed_host_is_read_through_relative_redirects(server) -> None:
     server.routes["/a"] = Reply(status=302, headers={"Location": "b?x=1"})
     server.routes["/b"] = Reply("grün".encode("latin-1"), "text/html; charset=ISO-8859-1")
     with Client(allow=server.allow) as client:
-        found = client.get(f"{server.base}/a#part", accept=PAGES).checked()
+        found = client.get(f"{server.base}/a#part", accept=PAGES, configured=True).checked()
     assert (found.url, found.media_type, found.charset) == (
         f"{server.base}/b?x=1",
         "text/html",
@@ -199,7 +228,7 @@ def test_an_allowed_host_is_read_through_relative_redirects(server) -> None:
 def test_an_endless_redirect_ends(server) -> None:
     server.routes["/"] = Reply(status=302, headers={"Location": "/"})
     with Client(allow=server.allow) as client, pytest.raises(Refused, match="more than 5"):
-        client.get(f"{server.base}/")
+        client.get(f"{server.base}/", configured=True)
     assert len(server.seen) == 6
 
 
@@ -210,7 +239,7 @@ def test_a_password_stays_with_its_host(server) -> None:
     server.routes["/out"] = Reply(b"public")
     allow = [*server.allow, f"other.test:{server.port}"]
     with Client(allow=allow, resolve=lambda *_: ["127.0.0.1"]) as client:
-        found = client.get(f"http://me:secret@127.0.0.1:{server.port}/in")
+        found = client.get(f"http://me:secret@127.0.0.1:{server.port}/in", configured=True)
     (_, first), (_, second) = server.seen
     assert first["authorization"].startswith("Basic ")
     assert "authorization" not in second
@@ -228,7 +257,7 @@ def test_size_is_bounded_declared_or_not(server) -> None:
     with Client(allow=server.allow, limits=Limits(size=200_000)) as client:
         for path in ("/endless", "/declared"):
             with pytest.raises(Refused, match="over"):
-                client.get(server.base + path)
+                client.get(server.base + path, configured=True)
 
 
 def test_time_is_bounded_for_a_server_that_drips(server) -> None:
@@ -245,7 +274,7 @@ def test_time_is_bounded_for_a_server_that_drips(server) -> None:
         Client(allow=server.allow, limits=Limits(seconds=0.6, idle=0.3)) as client,
         pytest.raises(SourceUnavailable, match="in time"),
     ):
-        client.get(f"{server.base}/")
+        client.get(f"{server.base}/", configured=True)
     assert time.monotonic() - began < 2
 
 
@@ -270,7 +299,7 @@ def test_compressed_bodies_are_unpacked(server) -> None:
     with Client(allow=server.allow) as client:
         for number, (coding, content) in enumerate(packed.items()):
             server.routes[f"/{number}"] = Reply(content, headers={"Content-Encoding": coding})
-            assert client.get(f"{server.base}/{number}").content == body, coding
+            assert client.get(f"{server.base}/{number}", configured=True).content == body, coding
 
 
 def test_a_decompression_bomb_is_refused_while_it_is_small(server) -> None:
@@ -280,11 +309,11 @@ def test_a_decompression_bomb_is_refused_while_it_is_small(server) -> None:
     server.routes["/broken"] = Reply(b"no gzip", headers={"Content-Encoding": "gzip"})
     with Client(allow=server.allow) as client:
         with pytest.raises(Refused, match="100 times"):
-            client.get(f"{server.base}/")
+            client.get(f"{server.base}/", configured=True)
         with pytest.raises(Refused, match="not asked for"):
-            client.get(f"{server.base}/twice")
+            client.get(f"{server.base}/twice", configured=True)
         with pytest.raises(SourceError, match="unpacked"):
-            client.get(f"{server.base}/broken")
+            client.get(f"{server.base}/broken", configured=True)
 
 
 def test_other_content_types_are_refused(server) -> None:
@@ -292,14 +321,14 @@ def test_other_content_types_are_refused(server) -> None:
     server.routes["/none"] = Reply(b"<p>x", "")
     with Client(allow=server.allow) as client:
         with pytest.raises(Refused, match="image/png"):
-            client.get(f"{server.base}/", accept=PAGES)
-        assert client.get(f"{server.base}/none", accept=PAGES).content == b"<p>x"
+            client.get(f"{server.base}/", accept=PAGES, configured=True)
+        assert client.get(f"{server.base}/none", accept=PAGES, configured=True).content == b"<p>x"
 
 
 def test_what_is_no_http_is_one_clear_error(server) -> None:
     server.routes["/"] = lambda request: request.wfile.write(b"220 smtp ready\r\n") and None
     with Client(allow=server.allow) as client, pytest.raises(SourceError):
-        client.get(f"{server.base}/")
+        client.get(f"{server.base}/", configured=True)
 
 
 def test_status_and_retry_after(server) -> None:
@@ -310,9 +339,9 @@ def test_status_and_retry_after(server) -> None:
     server.routes["/busy"] = Reply(b"", status=503)
     with Client(allow=server.allow) as client:
         with pytest.raises(SourceUnavailable, match="503"):
-            client.get(f"{server.base}/busy").checked()
+            client.get(f"{server.base}/busy", configured=True).checked()
         with pytest.raises(SourceError, match="404"):
-            client.get(f"{server.base}/gone").checked()
+            client.get(f"{server.base}/gone", configured=True).checked()
 
 
 def test_a_server_that_is_not_there_may_come_back() -> None:
@@ -320,4 +349,4 @@ def test_a_server_that_is_not_there_may_come_back() -> None:
         Client(allow=["127.0.0.1:9"]) as client,
         pytest.raises(SourceUnavailable, match="cannot be reached"),
     ):
-        client.get("http://127.0.0.1:9/")
+        client.get("http://127.0.0.1:9/", configured=True)

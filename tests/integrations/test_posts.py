@@ -56,6 +56,7 @@ def hackernews(server, monkeypatch):
     return lambda spec="hackernews:top": source(spec, _settings(server))
 
 
+@pytest.mark.usefixtures("loopback_is_public")
 def test_stories_come_with_their_pages_and_discussions(hackernews, server) -> None:
     ferry, ask, paper, lost = list(hackernews().fetch(None))
     document = pipeline.read(ferry)
@@ -91,12 +92,17 @@ def test_a_story_is_taken_once_but_not_before_it_has_its_points(hackernews, serv
 
 def test_links_of_posts_reach_no_private_address(server, monkeypatch) -> None:
     monkeypatch.setattr(HackerNewsSource, "api", f"{server.base}/v0")
-    server.routes["/v0/newstories.json"] = _json([9])
+    server.routes["/v0/newstories.json"] = _json([9, 10])
     server.routes["/v0/item/9.json"] = _json(
         {"id": 9, "type": "story", "title": "Free cloud keys", "url": "http://169.254.169.254/"}
     )
-    (raw,) = source("hackernews:new", _settings(server)).fetch(None)
-    assert b"Free cloud keys" in raw.content
+    server.routes["/v0/item/10.json"] = _json(  # a server of the user's own, on the allow-list
+        {"id": 10, "type": "story", "title": "Open doors", "url": f"{server.base}/unlock"}
+    )
+    cloud, doors = source("hackernews:new", _settings(server)).fetch(None)
+    assert b"Free cloud keys" in cloud.content
+    assert b"Open doors" in doors.content
+    assert "/unlock" not in server.paths
 
 
 def test_the_service_may_be_down_or_broken(hackernews, server) -> None:
@@ -140,6 +146,7 @@ def reddit(server, monkeypatch):
     return lambda spec="reddit:ferries/top": source(spec, _settings(server))
 
 
+@pytest.mark.usefixtures("loopback_is_public")
 def test_posts_come_with_their_pages_or_their_own_text(reddit, server) -> None:
     link, own = list(reddit().fetch(None))
     document = pipeline.read(link)
@@ -161,6 +168,7 @@ def test_posts_are_taken_once_and_by_points(reddit) -> None:
     assert list(reddit().fetch(datetime.fromtimestamp(NOON + 1, UTC))) == []
 
 
+@pytest.mark.usefixtures("loopback_is_public")
 def test_where_json_is_closed_the_feed_is_read(reddit, server) -> None:
     server.routes["/r/ferries/top.json"] = _json({"error": 403}, 403)
     content = (

@@ -2,7 +2,9 @@ import json
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
+import local_http
 import pytest
 from local_http import Reply
 
@@ -103,6 +105,19 @@ def test_add_finds_the_feed_tests_it_and_the_rest_follows(digest, server, tmp_pa
     assert row["source"] == spec and row["read"].endswith("+00:00")
     assert digest("source", "remove", spec).returncode == 0
     assert tomllib.loads((tmp_path / "digest.toml").read_text())["source"] == []
+
+
+def test_a_page_makes_no_source_of_a_server_that_only_the_user_may_name(digest, server) -> None:
+    with local_http.serve() as other:
+        other.routes["/feed.xml"] = Reply(FEED, "application/rss+xml")
+        link = f"<link rel=alternate type=application/rss+xml href={other.base}/feed.xml>"
+        server.routes["/blog"] = Reply(f"<html><head>{link}</head></html>".encode())
+        toml = Path("digest.toml")
+        toml.write_text(toml.read_text().replace('"]\n', f'", "127.0.0.1:{other.port}"]\n'))
+        done = digest("source", "add", f"feed:{server.base}/blog")
+        assert done.returncode == 1 and "not a public address" in done.stderr
+        assert other.seen == []
+        assert digest("source", "add", f"feed:{other.base}/feed.xml").returncode == 0
 
 
 def test_what_does_not_work_is_not_added(digest, server, tmp_path) -> None:
