@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from digest.engines.cpu import allowed_cores
+from digest.engines.score import TOP, Step, with_median
 from digest.engines.weights import Weights, find
 from digest.errors import EngineUnavailable, WeightsError
 from digest.grammar import gbnf
@@ -39,8 +40,20 @@ class EmbeddedEngine:
     name = "embedded"
     context = CONTEXT
 
-    def __init__(self, weights: Weights | None = None, *, threads: int = 0, slots: int = 0) -> None:
-        """Load the model; 0 = what fits this machine. Raises EngineUnavailable."""
+    def __init__(
+        self,
+        weights: Weights | None = None,
+        *,
+        threads: int = 0,
+        slots: int = 0,
+        grammar: bool = True,
+    ) -> None:
+        """Load the model; 0 = what fits this machine. Raises EngineUnavailable.
+
+        Without `grammar` it says what the bare model says, greedily, score included: for
+        examination only.
+        """
+        self._grammar = grammar
         if "OMP_WAIT_POLICY" not in os.environ:
             os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
         try:
@@ -113,15 +126,18 @@ class EmbeddedEngine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
-        request = {
+        request: dict[str, Any] = {
             "prompt": chatml(ask.messages),
-            "grammar": gbnf(ask.fields),
             "max_tokens": ask.max_tokens,
             "stop": [STOP],
             "temperature": 0,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        if self._grammar:
+            request["grammar"] = gbnf(ask.fields)
+            if "relevance_score" in ask.fields:
+                request["logprobs"] = TOP
         events: list[bytes] = []
 
         def take(event: bytes) -> bool:
@@ -140,19 +156,27 @@ class EmbeddedEngine:
 
 def _answer(index: int, events: Sequence[bytes]) -> Answer:
     """Put the events of a stream together: text, how it ended, and the usage at its end."""
-    text, finish = "", "error"
+    steps: list[Step] = []
+    finish = "error"
     usage: dict[str, int] = {}
     for event in map(json.loads, events):
         if "error" in event or "choices" not in event:
             error = event.get("error", event)
             return Answer(index, "", "error", error=str(error.get("message", error)))
         for choice in event["choices"]:
-            text += choice["text"]
+            steps.append(_step(choice))
             finish = choice["finish_reason"] or finish
         usage = event.get("usage") or usage
     reason = "the answer was broken off" if finish == "error" else ""
     tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
-    return Answer(index, text, finish, *tokens, error=reason)
+    return Answer(index, with_median(steps), finish, *tokens, error=reason)
+
+
+def _step(choice: dict[str, Any]) -> Step:
+    """A piece of the stream: one token, or what is left where a character spans several."""
+    found = (choice.get("logprobs") or {}).get("content") or [{}]
+    top = found[0].get("top_logprobs", ())
+    return Step(choice["text"], {entry["token"]: entry["logprob"] for entry in top})
 
 
 def _threads() -> int:

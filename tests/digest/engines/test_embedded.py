@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,20 @@ pytest.importorskip("xllamacpp")
 
 def ask(text: str, fields: tuple[str, ...] = ("title", "relevance_score"), tokens: int = 90) -> Ask:
     return Ask(messages("", text, fields), fields, tokens)
+
+
+STORIES = (
+    "OpenAI announced a model that is twice as fast. Microsoft will host it on Azure.",
+    "The council of Lerida voted to repair the old bridge; work begins in spring.",
+    "A new phone with a folding screen goes on sale for 999 dollars in June.",
+    "Researchers taught a robot to fold laundry from forty minutes of video.",
+    "Nvidia shares fell by three per cent after the report on export rules.",
+    "How to bake bread with less salt: four recipes that readers liked.",
+)
+
+
+def extremes(answers: Iterable[str]) -> int:
+    return sum(parse(text, ("relevance_score",)).relevance_score in (1, 10) for text in answers)
 
 
 PORTS = """
@@ -52,6 +67,20 @@ class TestWithTheModel:
         (short,) = model.answer([ask("a robot")])
         (longer,) = model.answer([ask("a robot" + " and a drone" * 50)])
         assert longer.tokens_in - short.tokens_in == model.count(" and a drone" * 50)
+
+    def test_the_score_is_the_median_and_the_bare_model_is_left_to_itself(
+        self, model: Engine
+    ) -> None:
+        asks = [ask(text, ("relevance_score",)) for text in STORIES]
+        told = {a.index: a.text for a in model.answer(asks)}
+        bare = EmbeddedEngine(slots=2, grammar=False)
+        try:
+            greedy = {a.index: a.text for a in bare.answer(asks)}
+        finally:
+            bare.close()
+        assert all(parse(text, ("relevance_score",)) for text in told.values())
+        # The extremes are what greedy choice overuses.
+        assert extremes(told.values()) < extremes(greedy.values())
 
     def test_a_budget_that_is_too_small_is_a_cut(self, model: Engine) -> None:
         (answer,) = model.answer([ask("A robot.", FIELDS, 5)])
