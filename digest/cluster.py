@@ -9,8 +9,9 @@ twice costs a reader seconds, two stories told as one cost the second.
 
 import math
 import re
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from digest.extract.links import canonical
 from digest.records import Analyzed
+from digest.terms import words
 
 # Similarities from these on are one story. docs/report.md tells how they were measured.
 SIMILAR = 0.50
@@ -35,22 +37,8 @@ _KEY_TERMS = 16  # of each text, to find candidates by
 _COMMON = 40  # a term in more texts than this finds no candidates
 _PRIOR = 200  # weigh terms as if they came from at least so many texts: a small run is no corpus
 
-_WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
 _URL = re.compile(r"\b\w{2,20}://\S+|\]\([^)]{0,2000}\)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_STOP = frozenset(
-    re.findall(
-        r"\w+",
-        """
-    a about after again all also an and any are as at be been before being but by can could did
-    do does for from get had has have he her his how i if in into is it its just like may more
-    most much new no not now of on one only or other our out over said say says she should so
-    some such than that the their them then there these they this those through to too up us use
-    used using very was way we were what when where which while who why will with would you your
-    """,
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,30 +151,30 @@ def _similar_pairs(leads: Sequence[Analyzed]) -> dict[int, dict[int, float]]:
     Candidates share at least two rare terms, found by an inverted index whose postings are
     bounded: time grows with the number of texts, not with its square.
     """
-    bodies, titles = (
-        _vectors([_body(one) for one in leads]),
-        _vectors([_title(one) for one in leads]),
-    )
-    brief = _Briefs(leads)
-    frequency = Counter(
-        term for body, title in zip(bodies, titles, strict=True) for term in {**body, **title}
-    )
-    postings: dict[str, list[int]] = defaultdict(list)
+    terms: dict[str, int] = {}
+    bodies = _Vectors((_body(one) for one in leads), terms)
+    titles = _Vectors((_title(one) for one in leads), terms)
+    frequency = Counter[int]()
+    for index in range(len(leads)):
+        frequency.update({*bodies.terms[index], *titles.terms[index]})
+    briefs = _Briefs(leads, terms)
+    postings: dict[int, list[int]] = defaultdict(list)
     similar: dict[int, dict[int, float]] = defaultdict(dict)
     for index, one in enumerate(leads):
         if _genre(one) != "news":
             continue  # adverts and appeals are cast in moulds; only equal ones are joined
-        weights = {**bodies[index], **titles[index]}
+        body, title = bodies[index], titles[index]
+        weights = {**body, **title}
         rare = (term for term in weights if 2 <= frequency[term] <= _COMMON)
         keys = sorted(rare, key=lambda term: (-weights[term], term))[:_KEY_TERMS]
         shared = Counter(other for term in keys for other in postings[term])
         for other in sorted(other for other, common in shared.items() if common > 1):
-            alike = _cosine(bodies[index], bodies[other])
-            score = (alike + _cosine(titles[index], titles[other])) / 2
+            alike = bodies.cosine(other, body)
+            score = (alike + titles.cosine(other, title)) / 2
             pair = one, leads[other]
             threshold = _threshold(*pair)
             if score < threshold == SIMILAR:
-                score = max(score, min(1.0, SIMILAR * brief.told(index, other) / TOLD))
+                score = max(score, min(1.0, SIMILAR * briefs.told(index, other) / TOLD))
             if alike >= ALIKE and score >= threshold and _may_be_one(*pair):
                 similar[index][other] = similar[other][index] = score
         for term in keys:
@@ -194,48 +182,55 @@ def _similar_pairs(leads: Sequence[Analyzed]) -> dict[int, dict[int, float]]:
     return similar
 
 
-def _vectors(texts: Sequence[Counter[str]]) -> list[dict[str, float]]:
-    """Weights of length 1 each: the logarithm of a term's count times that of its rarity."""
-    frequency = Counter(term for counts in texts for term in counts)
-    size = max(len(texts), _PRIOR)
-    found = []
-    for counts in texts:
-        vector = {
-            term: (1 + math.log(count)) * math.log(1 + size / frequency[term])
-            for term, count in counts.items()
-        }
-        length = math.sqrt(math.fsum(weight * weight for weight in vector.values())) or 1.0
-        found.append({term: weight / length for term, weight in vector.items()})
-    return found
+class _Vectors:
+    """Weights of length 1 each: the logarithm of a term's count times that of its rarity.
+
+    Terms are numbers in `terms`, which grows; flat arrays take a tenth of what dictionaries do.
+    """
+
+    def __init__(self, texts: Iterable[Counter[str]], terms: dict[str, int]) -> None:
+        self.terms: list[array[int]] = []
+        self._weights: list[array[float]] = []
+        frequency = Counter[int]()
+        for counts in texts:
+            self.terms.append(array("I", (terms.setdefault(t, len(terms)) for t in counts)))
+            self._weights.append(array("d", (1 + math.log(n) for n in counts.values())))
+            frequency.update(self.terms[-1])
+        size = max(len(self.terms), _PRIOR)
+        self.rarity = {term: math.log(1 + size / n) for term, n in frequency.items()}
+        for found, weights in zip(self.terms, self._weights, strict=True):
+            for place, term in enumerate(found):
+                weights[place] *= self.rarity[term]
+            length = math.sqrt(math.fsum(weight * weight for weight in weights)) or 1.0
+            for place, weight in enumerate(weights):
+                weights[place] = weight / length
+
+    def __getitem__(self, index: int) -> dict[int, float]:
+        return dict(zip(self.terms[index], self._weights[index], strict=True))
+
+    def cosine(self, index: int, other: Mapping[int, float]) -> float:
+        """Between the text at this place and a vector."""
+        pairs = zip(self.terms[index], self._weights[index], strict=True)
+        return min(1.0, math.fsum(weight * other[t] for t, weight in pairs if t in other))
 
 
 class _Briefs:
     """Tells whether one text is a short telling of the other; headlines count twice."""
 
-    def __init__(self, texts: Sequence[Analyzed]) -> None:
-        self._counts = [_body(one) + _title(one) + _title(one) for one in texts]
-        frequency = Counter(term for counts in self._counts for term in counts)
-        size = max(len(texts), _PRIOR)
-        self._rarity = {term: math.log(1 + size / n) for term, n in frequency.items()}
-        self._vectors = _vectors(self._counts)
+    def __init__(self, texts: Sequence[Analyzed], terms: dict[str, int]) -> None:
+        self._vectors = _Vectors((_body(one) + _title(one) + _title(one) for one in texts), terms)
 
     def told(self, one: int, other: int) -> float:
         """The share of the shorter text, by rarity, that the longer holds; 0 if not near."""
-        short, long = sorted((self._counts[one], self._counts[other]), key=len)
-        shared = [term for term in short if term in long]
-        if len(shared) < SHARED or _cosine(self._vectors[one], self._vectors[other]) < NEAR:
+        short, long = sorted((one, other), key=lambda index: len(self._vectors.terms[index]))
+        held = self._vectors[long]
+        shared = [term for term in self._vectors.terms[short] if term in held]
+        if len(shared) < SHARED or self._vectors.cosine(short, held) < NEAR:
             return 0.0
-        return self._mass(shared) / self._mass(short)
+        return self._mass(shared) / self._mass(self._vectors.terms[short])
 
-    def _mass(self, terms: Iterable[str]) -> float:
-        return math.fsum(self._rarity[term] ** 2 for term in terms)
-
-
-def _cosine(one: dict[str, float], other: dict[str, float]) -> float:
-    small, large = sorted((one, other), key=len)
-    return min(
-        1.0, math.fsum(weight * large[term] for term, weight in small.items() if term in large)
-    )
+    def _mass(self, terms: Iterable[int]) -> float:
+        return math.fsum(self._vectors.rarity[term] ** 2 for term in terms)
 
 
 def _threshold(one: Analyzed, other: Analyzed) -> float:
@@ -264,23 +259,13 @@ def _may_be_one(one: Analyzed, other: Analyzed) -> bool:
 
 
 def _title(one: Analyzed) -> Counter[str]:
-    return Counter(_words((one.digest.fields.title or one.item.title)[:_TITLE_CHARACTERS]))
+    return Counter(words((one.digest.fields.title or one.item.title)[:_TITLE_CHARACTERS]))
 
 
 def _body(one: Analyzed) -> Counter[str]:
     """Terms of summary, names and the beginning of the text, with their counts."""
     fields = one.digest.fields
-    terms = Counter(islice(_words(_URL.sub(" ", one.item.text[:_TEXT_CHARACTERS])), _TEXT_WORDS))
+    terms = Counter(islice(words(_URL.sub(" ", one.item.text[:_TEXT_CHARACTERS])), _TEXT_WORDS))
     for text in (fields.summary or "", *(fields.names or ()), *(fields.company_names or ())):
-        terms.update(_words(text))
+        terms.update(words(text))
     return terms
-
-
-def _words(text: str) -> Iterable[str]:
-    """Casefolded words without the commonest; character pairs where a script has no spaces."""
-    for match in _WORD.finditer(text.casefold()):
-        word = match[0]
-        if _UNSPACED.search(word):
-            yield from (word[i : i + 2] for i in range(len(word) - 1))
-        elif word not in _STOP and (len(word) > 2 or word.isdigit()):
-            yield word[:-1] if len(word) > 4 and word.endswith("s") else word
