@@ -28,6 +28,9 @@ if TYPE_CHECKING:
         type=click.Path(path_type=Path, file_okay=False),
         help="Folder for the report's .md and .html.  [default: reports]",
     ),
+    click.option(
+        "--empty-report", is_flag=True, help="Make a report also on a day without anything new."
+    ),
     click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing."),
     options.ledger,
     options.config,
@@ -39,6 +42,7 @@ def run(
     since: str | None,
     engine: str | None,
     out: Path | None,
+    empty_report: bool,
     dry_run: bool,
     ledger: Path | None,
     config: Path | None,
@@ -62,6 +66,7 @@ def run(
         since=since,
         engine=engine,
         out=out,
+        empty_report=empty_report or None,
         ledger=ledger,
     )
     specs = options.require_sources(chosen.source)
@@ -72,6 +77,7 @@ def run(
         since=options.start_of(chosen.since),
         open_engine=lambda: engines.open_or_degrade(chosen),
         open_sink=lambda spec: integrations.sink(spec, chosen),
+        empty_report=chosen.empty_report,
     )
     if dry_run:
         _show_plan(job, as_json)
@@ -83,7 +89,7 @@ def run(
     else:
         fetched, report = outcome.fetched, outcome.report
         click.echo(f"{fetched.new} new, {fetched.known} known, {fetched.skipped} skipped documents")
-        if report is None:
+        if report is None or not report.documents:
             click.echo("nothing new to report")
         else:
             degraded = f", {report.degraded} degraded" if report.degraded else ""
@@ -93,7 +99,8 @@ def run(
         options.show_deliveries(outcome.deliveries)
     options.end(
         outcome.fetched.failures,
-        anything_done=outcome.report is not None or bool(outcome.fetched.known),
+        anything_done=bool(outcome.report and outcome.report.documents)
+        or bool(outcome.fetched.known),
         undelivered=options.failed(outcome.deliveries),
     )
 

@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cli import options, units
+from cli import options, timer, units
 from digest.errors import ConfigError, DigestError
+from digest.when import DAYS, CalendarTime
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -30,7 +32,7 @@ common = options.common(
     ),
     click.option(
         "--weekly",
-        type=click.Choice(units.DAYS),
+        type=click.Choice(DAYS),
         help="Besides the daily report a roll-up of seven days, on this day, an hour later.",
     ),
     options.config,
@@ -43,6 +45,9 @@ def schedule() -> None:
 
     A run reads on from where the last one stood, so a run that was missed loses nothing.
     """
+
+
+schedule.add_command(timer.due)
 
 
 @schedule.command("print")
@@ -66,14 +71,29 @@ def install(
     """Install the timer, in the place of an earlier one."""
     from digest import settings
 
-    options.require_sources(settings.load(config).source)
+    settled = settings.load(config)
+    options.require_sources(settled.source)
     chosen = platform or _platform()
     jobs = _jobs(at, timezone, weekly, config)
     written = [(job, _files(chosen, job)) for job in jobs]  # says what is wrong before it removes
     _REMOVE[chosen]()
+    _wait_for_the_next(settled.ledger, jobs)
     for job, files in written:
         _INSTALL[chosen](job, files)
-        click.echo(f"installed {job.name}: {job.title} at {job.hour:02}:{job.minute:02} {job.zone}")
+        click.echo(f"installed {job.name}: {job.title} at {job.when}")
+
+
+def _wait_for_the_next(ledger: Path, jobs: list[units.Job]) -> None:
+    """A timer set up at noon must not make up for the morning at once."""
+    from datetime import UTC, datetime
+
+    from digest.ledger import Ledger
+
+    with Ledger(ledger) as book:
+        for job in jobs:
+            moment = timer.turn(book, job.when, job.arguments, datetime.now(UTC))
+            if moment:
+                timer.serve(book, job.when, job.arguments, moment)
 
 
 @schedule.command()
@@ -84,50 +104,23 @@ def remove(platform: str | None) -> None:
 
 
 def _jobs(at: str, zone: str, weekly: str | None, config: Path | None) -> list[units.Job]:
-    hour, minute = _time(at)
-    _check_zone(zone)
+    when = CalendarTime.parse(f"{at} {zone}")
     file = (config or Path("digest.toml")).absolute()
-    program = _program()
     place = ("--config", str(file)) if file.is_file() else ()
     if config and not place:
         raise ConfigError(f"there is no configuration file {config}")
-    daily = (*program, "run", *place)
-    jobs = [units.Job("digest", "Digest: the daily report", daily, file.parent, hour, minute,
-                      zone=zone)]  # fmt: skip
+
+    def job(name: str, title: str, when: CalendarTime, *arguments: str) -> units.Job:
+        return units.Job(
+            name, title, _program(), (*arguments, *place), place, file.parent, when
+        )  # fmt: skip
+
+    jobs = [job("digest", "Digest: the daily report", when, "run")]
     if weekly:
-        command = (*program, "report", "--since", "7d", "--deliver", *place)
-        jobs.append(
-            units.Job(
-                "digest-weekly",
-                "Digest: the weekly roll-up",
-                command,
-                file.parent,
-                min(hour + 1, 23),
-                minute,
-                weekly,
-                zone,
-            )
-        )
+        later = replace(when, hour=min(when.hour + 1, 23), day=weekly)
+        verb = ("report", "--since", "7d", "--deliver")
+        jobs.append(job("digest-weekly", "Digest: the weekly roll-up", later, *verb))
     return jobs
-
-
-def _time(at: str) -> tuple[int, int]:
-    hour, colon, minute = at.partition(":")
-    if colon and hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60:
-        return int(hour), int(minute)
-    raise ConfigError(f"{at!r} is no time of day; write it as 07:00")
-
-
-def _check_zone(zone: str) -> None:
-    from zoneinfo import ZoneInfo
-
-    try:
-        if zone:
-            ZoneInfo(zone)
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            f"there is no time zone {zone!r}; write one like Europe/Berlin"
-        ) from error
 
 
 def _program() -> tuple[str, ...]:

@@ -1,38 +1,49 @@
 """Timers as each platform wants them written: systemd, launchd, cron, Windows Task Scheduler.
 
-All start one plain command, so that logs, exit codes and "never two at once" are the platform's.
+systemd catches up, tries again and knows time zones. The others call `digest schedule due` every
+quarter of an hour instead, which does all three: no zone differs from another by less.
 """
 
 import plistlib
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
-from digest.errors import ConfigError
+from digest.when import DAYS, CalendarTime
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RETRY_MINUTES = 15  # after exit code 75: a service was down
 LOG = "digest.log"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One command at one time of the day, every day or on one day of the week."""
+    """One command of Digest's, at its time."""
 
     name: str  # "digest" or "digest-weekly"
     title: str
-    command: tuple[str, ...]
+    program: tuple[str, ...]
+    arguments: tuple[str, ...]  # the verb and what follows it
+    config: tuple[str, ...]  # ("--config", FILE), or ()
     folder: Path  # where it runs: reports and digest.toml are relative to it
-    hour: int
-    minute: int
-    day: str = ""  # one of DAYS; "" = every day
-    zone: str = ""  # IANA name; "" = the machine's own
+    when: CalendarTime
 
     @property
-    def number(self) -> int:
-        """Of the day of the week, Sunday = 0, as cron and launchd count."""
-        return (DAYS.index(self.day) + 1) % 7
+    def command(self) -> tuple[str, ...]:
+        """What runs at its time."""
+        return (*self.program, *self.arguments)
+
+    @property
+    def due(self) -> tuple[str, ...]:
+        """What may run at any time, and decides whether it is time."""
+        return (*self.program, "schedule", "due", *self.config, str(self.when), *self.arguments)
+
+    @property
+    def minutes(self) -> list[int]:
+        """Of each hour, a quarter apart, so that its time is met to the minute."""
+        return sorted((self.when.minute + quarter) % 60 for quarter in range(0, 60, RETRY_MINUTES))
 
 
 def systemd(job: Job) -> dict[str, str]:
@@ -40,8 +51,9 @@ def systemd(job: Job) -> dict[str, str]:
 
     Persistent catches up after sleep; a service that runs is not started again.
     """
-    day = f"{job.day.title()} " if job.day else ""
-    zone = f" {job.zone}" if job.zone else ""
+    when = job.when
+    day = f"{when.day.title()} " if when.day else ""
+    zone = f" {when.zone}" if when.zone else ""
     command = " ".join(_systemd_word(word) for word in job.command)
     service = f"""\
 [Unit]
@@ -63,7 +75,7 @@ RestartSec={RETRY_MINUTES}min
 Description={job.title}
 
 [Timer]
-OnCalendar={day}*-*-* {job.hour:02}:{job.minute:02}:00{zone}
+OnCalendar={day}*-*-* {when.hour:02}:{when.minute:02}:00{zone}
 Persistent=true
 AccuracySec=1min
 
@@ -83,17 +95,17 @@ def _systemd_path(path: Path) -> str:
 
 
 def launchd(job: Job) -> bytes:
-    """A property list for ~/Library/LaunchAgents. What a sleep missed runs once on waking."""
-    _own_zone(job, "launchd")
-    when = {"Hour": job.hour, "Minute": job.minute}
-    if job.day:
-        when["Weekday"] = job.number
+    """A property list for ~/Library/LaunchAgents.
+
+    It fires on waking if it should have fired asleep, and when it is loaded: at each login.
+    """
     return plistlib.dumps(
         {
             "Label": label(job),
-            "ProgramArguments": list(job.command),
+            "ProgramArguments": list(job.due),
             "WorkingDirectory": str(job.folder),
-            "StartCalendarInterval": when,
+            "StartCalendarInterval": [{"Minute": minute} for minute in job.minutes],
+            "RunAtLoad": True,
             "StandardOutPath": str(job.folder / LOG),
             "StandardErrorPath": str(job.folder / LOG),
             "ProcessType": "Background",
@@ -107,20 +119,11 @@ def label(job: Job) -> str:
 
 
 def cron(job: Job) -> str:
-    """One crontab line. Cron does not catch up: the next run then reads what was missed."""
-    _own_zone(job, "cron")
-    day = str(job.number) if job.day else "*"
-    folder, command = shlex.quote(str(job.folder)), shlex.join(job.command)
+    """One crontab line."""
+    minutes = ",".join(map(str, job.minutes))
+    folder, command = shlex.quote(str(job.folder)), shlex.join(job.due)
     line = f"cd {folder} && {command} >> {LOG} 2>&1".replace("%", "\\%")  # % is cron's line end
-    return f"{job.minute} {job.hour} * * {day} {line}\n"
-
-
-def _own_zone(job: Job, what: str) -> None:
-    if job.zone:
-        raise ConfigError(
-            f"{what} knows only the machine's own time zone; leave --timezone out, "
-            "or set the machine's zone"
-        )
+    return f"{minutes} * * * * {line}\n"
 
 
 _TASK = "http://schemas.microsoft.com/windows/2004/02/mit/task"
@@ -134,8 +137,10 @@ _WEEKDAYS = dict(
 
 
 def windows(job: Job) -> bytes:
-    """An XML file for `schtasks /Create /XML`, in UTF-16 as it wants it."""
-    _own_zone(job, "Windows Task Scheduler")
+    """An XML file for `schtasks /Create /XML`, in UTF-16 as it wants it.
+
+    Not around the clock, because a program that starts there shows its window for a moment.
+    """
     ElementTree.register_namespace("", _TASK)
     task = ElementTree.Element(f"{{{_TASK}}}Task", version="1.2")
 
@@ -145,15 +150,20 @@ def windows(job: Job) -> bytes:
         return child
 
     put(put(task, "RegistrationInfo"), "Description", job.title)
-    trigger = put(put(task, "Triggers"), "CalendarTrigger")
-    # No zone suffix: local time, which follows daylight saving.
-    put(trigger, "StartBoundary", f"2026-01-01T{job.hour:02}:{job.minute:02}:00")
-    if job.day:
-        week = put(trigger, "ScheduleByWeek")
-        put(put(week, "DaysOfWeek"), _WEEKDAYS[job.day])
-        put(week, "WeeksInterval", "1")
-    else:
-        put(put(trigger, "ScheduleByDay"), "DaysInterval", "1")
+    triggers = put(task, "Triggers")
+    for local in sorted(set(_local_times(job.when)), key=str):
+        trigger = put(triggers, "CalendarTrigger")
+        repetition = put(trigger, "Repetition")
+        put(repetition, "Interval", f"PT{RETRY_MINUTES}M")
+        put(repetition, "Duration", "PT2H")
+        # No zone suffix: local time, which follows daylight saving.
+        put(trigger, "StartBoundary", f"2026-01-01T{local.hour:02}:{local.minute:02}:00")
+        if local.day:
+            week = put(trigger, "ScheduleByWeek")
+            put(put(week, "DaysOfWeek"), _WEEKDAYS[local.day])
+            put(week, "WeeksInterval", "1")
+        else:
+            put(put(trigger, "ScheduleByDay"), "DaysInterval", "1")
     settings = put(task, "Settings")
     put(settings, "MultipleInstancesPolicy", "IgnoreNew")
     put(settings, "DisallowStartIfOnBatteries", "false")
@@ -161,12 +171,27 @@ def windows(job: Job) -> bytes:
     put(settings, "StartWhenAvailable", "true")  # catches up after sleep
     put(settings, "ExecutionTimeLimit", "PT6H")
     action = put(put(task, "Actions"), "Exec")
-    put(action, "Command", job.command[0])
-    put(action, "Arguments", " ".join(_windows_word(word) for word in job.command[1:]))
+    put(action, "Command", job.due[0])
+    put(action, "Arguments", " ".join(_windows_word(word) for word in job.due[1:]))
     put(action, "WorkingDirectory", str(job.folder))
     ElementTree.indent(task)
     text = ElementTree.tostring(task, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-16"?>\n{text}'.encode("utf-16")
+
+
+def _local_times(when: CalendarTime) -> Iterator[CalendarTime]:
+    """The machine's own times at which it can be this time elsewhere, within a year.
+
+    07:00 in Berlin is 01:00 in New York, and 02:00 while only one of them has changed its clock.
+    """
+    if not when.zone:
+        yield when
+        return
+    now = datetime.now(UTC)
+    for day in range(366):
+        local = when.last(now + timedelta(days=day)).astimezone()
+        weekday = DAYS[local.weekday()] if when.day else ""
+        yield CalendarTime(local.hour, local.minute, weekday)
 
 
 def _windows_word(word: str) -> str:

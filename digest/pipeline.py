@@ -294,6 +294,7 @@ class Job:
     since: datetime | None
     open_engine: Callable[[], tuple[Engine, str]]  # and why this one; called only if needed
     open_sink: Callable[[str], Sink]
+    empty_report: bool = False  # a report also on a day that brought nothing new
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +321,7 @@ def run(
     # Whatever no report told of, however old: a run that was killed long ago loses nothing.
     documents = ledger.documents(sources=specs, unreported=True)
     written, name, model, note = None, "", "", ""
-    if documents:  # no report of nothing; skips wait for the next one
+    if documents:
         engine, note = job.open_engine()
         name, model = engine.name, engine.model
         try:
@@ -339,5 +340,15 @@ def run(
                 failures=fetched.failures,
                 engine_note=note,
             )
+    elif job.empty_report and not _reported_today(ledger) and not cancelled():
+        written = make_report(
+            ledger, (), (), sources=specs, sinks=job.sinks, failures=fetched.failures
+        )  # without it, no report of nothing: skips wait for the next one
     deliveries = deliver(ledger, job.open_sink)
     return Outcome(fetched, written, name, model, note, tuple(deliveries))
+
+
+def _reported_today(ledger: Ledger) -> bool:
+    newest = ledger.report()
+    today = datetime.now().astimezone().date()
+    return newest is not None and datetime.fromisoformat(newest.added).astimezone().date() >= today

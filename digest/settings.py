@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     since: str = "7d"
     engine: EngineName = "auto"
     out: Path | None = Path("reports")  # folder for the .md and .html of each report
+    empty_report: bool = False  # also on a day that brought nothing new, to see that all is well
     ledger: Path = Field(default_factory=lambda: user_data_path("digest") / "ledger.db")
     ollama: OllamaSettings = OllamaSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()

@@ -2,24 +2,30 @@
 
 import os
 import plistlib
+import re
 import shlex
 import shutil
 import stat
 import subprocess
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from cli import units
+from digest.when import CalendarTime
 
 DIGEST = Path(sys.executable).with_name("digest")
-JOB = units.Job(
-    "digest", "Digest: the daily report",
-    ("/opt/my tools/digest", "run", "--config", "/home/o'neil/50% $HOME/digest.toml"),
-    Path("/tmp"), 7, 5,
-)  # fmt: skip
+
+
+def job(when="07:05", program="/opt/my tools/digest", folder=Path("/tmp")):
+    config = ("--config", "/home/o'neil/50% $HOME/digest.toml")
+    return units.Job("digest", "Digest: the daily report", (program,), ("run", *config), config,
+                     folder, CalendarTime.parse(when))  # fmt: skip
 
 
 @pytest.fixture
@@ -27,6 +33,19 @@ def home(tmp_path):
     (tmp_path / "digest.toml").write_text('source = ["folder:notes"]\n')
     (tmp_path / "bin").mkdir()
     return tmp_path
+
+
+@pytest.fixture
+def at_home_in(monkeypatch):
+    """Sets the machine's own time zone, for this process."""
+
+    def move(zone):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
 
 
 def digest(home, *args, check=0):
@@ -52,13 +71,12 @@ def tool(home, name, script):
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
-@pytest.mark.parametrize(("day", "zone"), [("", ""), ("sun", "Europe/Berlin")])
-def test_systemd_itself_finds_nothing_wrong(tmp_path, day, zone):
+@pytest.mark.parametrize("when", ["07:05", "sun 07:05 Europe/Berlin"])
+def test_systemd_itself_finds_nothing_wrong(tmp_path, when):
     program = tmp_path / "my tools" / "digest"
     program.parent.mkdir()
     program.symlink_to(DIGEST)
-    job = units.Job("digest", "The report", (str(program), "run"), tmp_path, 7, 5, day, zone)
-    files = units.systemd(job)
+    files = units.systemd(job(when, str(program), tmp_path))
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     verified = subprocess.run(
@@ -79,44 +97,84 @@ def test_systemd_itself_finds_nothing_wrong(tmp_path, day, zone):
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
-def test_systemd_fires_once_a_day_over_both_changes_of_the_clock():
-    text = units.systemd(
-        units.Job("digest", "t", ("digest",), Path("/tmp"), 2, 30, zone="Europe/Berlin")
-    )["digest.timer"]
+@pytest.mark.parametrize(
+    ("zone", "changes"),
+    [
+        ("Europe/Berlin", ("2026-03-27", "2026-10-23")),
+        ("America/New_York", ("2026-03-06", "2026-10-30")),
+    ],
+)
+@pytest.mark.parametrize("at", ["07:00", "02:30"])
+def test_systemd_fires_once_a_day_over_both_changes_of_the_clock(zone, changes, at):
+    text = units.systemd(job(f"{at} {zone}"))["digest.timer"]
     when = next(line for line in text.splitlines() if "OnCalendar" in line).partition("=")[2]
-    for start in ("2026-03-27", "2026-10-23"):
+    for start in changes:
         out = subprocess.run(
             ["systemd-analyze", "calendar", "--base-time", f"{start} 12:00 UTC",
              "--iterations", "4", when],
-            capture_output=True, text=True, check=True,
+            capture_output=True, text=True, check=True, env=os.environ | {"TZ": "UTC"},
         ).stdout  # fmt: skip
-        days = [line.split()[-3] for line in out.splitlines() if "UTC" in line]
-        assert len(days) == len(set(days)) >= 4, out
+        fired = re.findall(r"\w{3} (\d{4}-\d\d-\d\d) (\d\d:\d\d):00 UTC", out)
+        moments = [datetime.fromisoformat(f"{day}T{time}+00:00") for day, time in fired]
+        local = [moment.astimezone(ZoneInfo(zone)) for moment in moments]
+        assert len({one.date() for one in local}) == len(local) == 4, out
+        assert {f"{one:%H:%M}" for one in local} <= {at, "03:30", "03:00"}, out
 
 
-def test_launchd_gets_a_property_list():
-    held = plistlib.loads(units.launchd(JOB))
-    assert held["ProgramArguments"] == list(JOB.command)
-    assert held["StartCalendarInterval"] == {"Hour": 7, "Minute": 5}
-    weekly = units.Job("digest-weekly", "t", ("digest",), Path("/tmp"), 8, 0, "sun")
-    assert plistlib.loads(units.launchd(weekly))["StartCalendarInterval"]["Weekday"] == 0
+def test_launchd_gets_a_property_list(tmp_path):
+    weekly = job("sun 08:20 Asia/Kathmandu")
+    held = plistlib.loads(units.launchd(weekly))
+    assert held["ProgramArguments"] == list(weekly.due)
+    assert held["StartCalendarInterval"] == [{"Minute": minute} for minute in (5, 20, 35, 50)]
+    assert held["RunAtLoad"] is True
+    if not shutil.which("plutil"):
+        pytest.skip("read back by Python; macOS's own plutil is not here")
+    (tmp_path / "digest.plist").write_bytes(units.launchd(weekly))
+    subprocess.run(["plutil", "-lint", tmp_path / "digest.plist"], check=True)
 
 
-def test_cron_gets_a_line_that_a_shell_reads_back():
-    minute, hour, day, month, weekday, command = units.cron(JOB).rstrip("\n").split(" ", 5)
-    assert (minute, hour, day, month, weekday) == ("5", "7", "*", "*", "*")
+def test_cron_gets_a_line_that_a_shell_reads_back(tmp_path):
+    line = units.cron(job("sun 07:05 Europe/Berlin"))
+    command = line.rstrip("\n").split(" ", 5)[5]
     words = shlex.split(command.replace("\\%", "%"))
-    assert words[words.index("&&") + 1 : words.index(">>")] == list(JOB.command)
+    due = words[words.index("&&") + 1 : words.index(">>")]
+    assert due == list(job("sun 07:05 Europe/Berlin").due)
+    assert due[1:3] == ["schedule", "due"] and "sun 07:05 Europe/Berlin" in due
     assert "%" not in command.replace("\\%", "")
+    if not shutil.which("crontab"):
+        pytest.skip("read back by Python; there is no crontab here")
+    (tmp_path / "table").write_text(line)
+    subprocess.run(["crontab", "-T", tmp_path / "table"], check=True)
+
+
+SPACE = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+
+
+def task(made):
+    return ElementTree.fromstring(units.windows(made).decode("utf-16").split("\n", 1)[1])
 
 
 def test_windows_gets_a_task():
-    task = ElementTree.fromstring(units.windows(JOB).decode("utf-16").split("\n", 1)[1])
-    space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
-    assert task.findtext(".//t:StartBoundary", namespaces=space).endswith("T07:05:00")
-    assert task.findtext(".//t:MultipleInstancesPolicy", namespaces=space) == "IgnoreNew"
-    assert task.findtext(".//t:StartWhenAvailable", namespaces=space) == "true"
-    assert task.findtext(".//t:Command", namespaces=space) == JOB.command[0]
+    made = task(job())
+    assert made.findtext(".//t:StartBoundary", namespaces=SPACE).endswith("T07:05:00")
+    assert made.findtext(".//t:MultipleInstancesPolicy", namespaces=SPACE) == "IgnoreNew"
+    assert made.findtext(".//t:StartWhenAvailable", namespaces=SPACE) == "true"
+    assert made.findtext(".//t:Command", namespaces=SPACE) == job().due[0]
+    assert made.findtext(".//t:Arguments", namespaces=SPACE).startswith("schedule due ")
+    [trigger] = made.findall(".//t:CalendarTrigger", SPACE)
+    order = [child.tag.partition("}")[2] for child in trigger]
+    assert order == ["Repetition", "StartBoundary", "ScheduleByDay"], "the schema is a sequence"
+
+
+def test_windows_fires_at_every_local_time_that_another_zone_can_mean(at_home_in):
+    at_home_in("America/New_York")
+    made = task(job("sun 07:05 Europe/Berlin"))
+    starts = made.findall(".//t:StartBoundary", SPACE)
+    assert {start.text[-8:] for start in starts} == {"01:05:00", "02:05:00"}
+    assert made.find(".//t:DaysOfWeek/t:Sunday", SPACE) is not None
+    early = task(job("sun 03:05 Europe/Berlin"))
+    days = early.findall(".//t:DaysOfWeek/*", SPACE)
+    assert {day.tag.partition("}")[2] for day in days} == {"Saturday"}
 
 
 def test_install_again_and_remove_with_cron(home):
@@ -127,7 +185,9 @@ def test_install_again_and_remove_with_cron(home):
     digest(home, "install", "--for", "cron", "--at", "07:15", "--weekly", "sun")
     lines = table.read_text().splitlines()
     assert lines[0] == "5 4 * * * echo mine"
-    assert [line.split(" /")[0][:12] for line in lines[1:]] == ["15 7 * * * c", "15 8 * * 0 c"]
+    assert [line.partition("cd ")[0] for line in lines[1:]] == ["0,15,30,45 * * * * "] * 2
+    assert "'07:15' run" in lines[1] or "07:15 run" in lines[1]
+    assert "'sun 08:15' report --since 7d --deliver" in lines[2]
     digest(home, "remove", "--for", "cron")
     assert table.read_text() == "5 4 * * * echo mine\n"
 
@@ -150,7 +210,6 @@ def test_install_and_remove_with_systemd(home):
     [
         (("print", "--at", "25:00"), "no time of day"),
         (("print", "--timezone", "Mars/Base"), "no time zone"),
-        (("print", "--for", "cron", "--timezone", "Europe/Berlin"), "own time zone"),
         (("print", "--config", "nowhere.toml"), "no configuration file"),
     ],
 )
