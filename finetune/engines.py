@@ -1,43 +1,104 @@
 """Engines to examine, by SPEC, and the one that only training has: PEFT's own generation.
 
-embedded | ollama | extractive    as `digest run` uses them
-gguf:BASE[+ADAPTER]               the embedded engine on given files
-peft:ADAPTER_DIR or peft:         the trained adapter (or the bare base) in transformers
+embedded | ollama | extractive    as `digest run` uses them, with its settings
+gguf:[BASE[+ADAPTER]]             the embedded engine on given files; without one, the untuned base
+peft:[ADAPTER_DIR]                the trained adapter, or the bare base, in transformers
+baseline:constant|lead|tfidf      no model, or one that is fitted in seconds (finetune.baselines)
+file:PREDICTIONS                  what was answered elsewhere
+
+`embedded` and `gguf:` take `?grammar=off` at the end: the same model without its grammar.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from digest.errors import ConfigError, WeightsError
 from digest.prompt import STOP, chatml
 from digest.protocols import Answer, Ask, Engine
+from digest.schema import Row
 from finetune.base import Tokens
 
+FREE = "?grammar=off"
+KINDS = (
+    "embedded, ollama, extractive, gguf:BASE[+ADAPTER], peft:DIR, baseline:NAME and "
+    "file:PREDICTIONS"
+)
 
-def open_engine(spec: str, base: Path) -> Engine:
-    """Open the engine of a SPEC; `base` is the converted base model for `peft:`."""
-    kind, colon, argument = spec.partition(":")
-    if kind == "peft" and colon:
-        return PeftEngine(base, Path(argument) if argument else None)
-    if kind == "gguf" and argument:
-        from digest.engines.embedded import EmbeddedEngine
-        from digest.engines.weights import Weights
 
-        weights, _, adapter = argument.partition("+")
-        for file in filter(None, (weights, adapter)):
-            if not Path(file).is_file():
-                raise WeightsError(f"there is no file {file}")
-        name = "+".join(Path(file).stem for file in filter(None, (weights, adapter)))
-        return EmbeddedEngine(Weights(Path(weights), Path(adapter) if adapter else None, name))
-    if spec == "embedded":
-        from digest.engines.embedded import EmbeddedEngine
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An engine to examine: `NAME=SPEC`, or a SPEC that is its own name."""
 
-        return EmbeddedEngine()
-    raise ConfigError(
-        f"no engine {spec!r}; there are embedded, gguf:BASE[+ADAPTER], peft:DIR and "
-        "file:PREDICTIONS"
-    )
+    name: str
+    spec: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Named":
+        """Read `NAME=SPEC`; names are made of letters, digits and `-_. `."""
+        name, equals, spec = text.partition("=")
+        plain = name.replace("-", "").replace("_", "").replace(".", "").replace(" ", "")
+        if equals and spec and plain.isalnum():
+            return cls(name, spec)
+        # A SPEC may hold `=` itself, after a colon or a question mark.
+        return cls(text, text)
+
+    @property
+    def constrained(self) -> bool:
+        """Whether its answers cannot break the contract's shape."""
+        return not self.spec.endswith(FREE) and not self.spec.startswith("peft:")
+
+    def unconstrained(self) -> "Named":
+        """The same without a grammar. Raises ConfigError where that cannot be asked for."""
+        if self.spec.split(":")[0] not in ("embedded", "gguf"):
+            raise ConfigError(
+                f"{self.spec!r} cannot be asked without its grammar; embedded and gguf: can"
+            )
+        return Named(f"{self.name} without grammar", self.spec.removesuffix(FREE) + FREE)
+
+
+def open_engine(spec: str, base: Path, fit: Sequence[Row] = ()) -> Engine:
+    """Open the engine of a SPEC.
+
+    `base` is the folder of the converted base model, for `peft:`; `fit` are the rows that a
+    baseline may learn from. Raises ConfigError, EngineUnavailable, WeightsError.
+    """
+    bare = spec.removesuffix(FREE)
+    kind, colon, argument = bare.partition(":")
+    match kind:
+        case "peft" if colon:
+            return PeftEngine(base, Path(argument).expanduser() if argument else None)
+        case "gguf" if colon:
+            return _gguf(argument, grammar=bare == spec)
+        case "embedded" if bare != spec and not colon:
+            from digest.engines.embedded import EmbeddedEngine
+
+            return EmbeddedEngine(grammar=False)
+        case "embedded" | "ollama" | "extractive" if bare == spec and not colon:
+            from digest.engines import open_engine as open_product_engine
+            from digest.settings import Settings
+
+            return open_product_engine(kind, Settings())[0]
+        case "baseline" if argument:
+            from finetune.baselines import open_baseline
+
+            return open_baseline(argument, fit)
+    raise ConfigError(f"no engine {spec!r}; there are {KINDS}")
+
+
+def _gguf(argument: str, *, grammar: bool) -> Engine:
+    from digest.engines.embedded import EmbeddedEngine
+    from digest.engines.weights import Weights, base_weights
+
+    weights, _, adapter = argument.partition("+")
+    weights = weights or str(base_weights())
+    for file in filter(None, (weights, adapter)):
+        if not Path(file).is_file():
+            raise WeightsError(f"there is no file {file}")
+    name = "+".join(Path(file).stem for file in filter(None, (weights, adapter)))
+    files = Weights(Path(weights), Path(adapter) if adapter else None, name)
+    return EmbeddedEngine(files, grammar=grammar)
 
 
 class PeftEngine:

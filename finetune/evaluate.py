@@ -7,20 +7,43 @@ retry and no second engine, so that an invalid answer shows as one.
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digest.analyze import TEXT_TOKENS
 from digest.cutting import shorten
-from digest.errors import InvalidAnswer
+from digest.errors import ConfigError, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.grounding import ground
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, DigestFields, Row, parse, select
 from finetune import metrics
+from finetune.catalogue import is_bound
 from finetune.predictions import Prediction
 from finetune.predictions import write as write_predictions
+from finetune.stats import Ratio
+
+if TYPE_CHECKING:
+    from finetune.bertscore import BertScore
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One model's answers to the rows, and what they are worth."""
+
+    name: str
+    rows: Sequence[Row]
+    predictions: Sequence[Prediction]
+    fields: tuple[str, ...]
+    ratios: dict[str, Ratio]  # by metric, over `rows`
+    table: dict[str, float]  # flat, with the bounds of the intervals
+
+    @property
+    def groups(self) -> list[str]:
+        """The group of each row."""
+        return [row.group for row in self.rows]
 
 
 def predict(
@@ -59,18 +82,48 @@ def predict(
     return [found[index] for index in sorted(found)]
 
 
+def hold(
+    name: str,
+    rows: Sequence[Row],
+    predictions: Sequence[Prediction],
+    fields: Sequence[str] = FIELDS,
+    bertscore: "BertScore | None" = None,
+) -> Exam:
+    """Examine these predictions. Raises ConfigError if they answer none of the rows."""
+    asked = select(fields)
+    if predictions and not {row.id for row in rows} & {p.id for p in predictions}:
+        raise ConfigError(
+            f"the predictions of {name!r} answer none of the rows; give the rows they were made for"
+        )
+    ratios = metrics.measure(rows, predictions, asked)
+    if bertscore:
+        metrics.add_bertscore(ratios, rows, predictions, asked, bertscore)
+    flat = metrics.table(ratios, [row.group for row in rows])
+    return Exam(name, rows, predictions, asked, ratios, flat)
+
+
 def examine(
     rows: Sequence[Row], predictions: Sequence[Prediction], fields: Sequence[str] = FIELDS
 ) -> dict[str, float]:
-    """The flat metrics of `finetune.metrics` for these predictions."""
-    return metrics.table(rows, predictions, select(fields))
+    """The flat metrics of `finetune.catalogue` for these predictions."""
+    return hold("", rows, predictions, fields).table
+
+
+def with_unconstrained(exam: Exam, free: Exam) -> Exam:
+    """`exam` with the validity that the same model has without a grammar."""
+    added = {
+        f"valid_unconstrained{bound}": free.table[f"valid{bound}"]
+        for bound in ("", "_low", "_high")
+    }
+    ratios = exam.ratios | {"valid_unconstrained": free.ratios["valid"]}
+    return replace(exam, ratios=ratios, table=exam.table | added)
 
 
 def write(out: Path, predictions: Sequence[Prediction], measured: dict[str, float]) -> None:
     """Write predictions.jsonl and metrics.json into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out / "predictions.jsonl", predictions)
-    (out / "metrics.json").write_text(json.dumps(measured, indent=1), "utf-8")
+    (out / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
 
 
 def headline(measured: dict[str, float]) -> str:
@@ -78,16 +131,16 @@ def headline(measured: dict[str, float]) -> str:
     if measured["n"] < metrics.HEADLINE:
         return f"n = {measured['n']:.0f}: too few rows for a headline ({metrics.HEADLINE} needed)"
     return "\n".join(
-        f"{name:<24} {_cell(measured, name)}" for name in measured if not _is_bound(name)
+        f"{name:<28} {cell(measured, name)}" for name in measured if not is_bound(name)
     )
 
 
 def markdown(columns: dict[str, dict[str, float]]) -> str:
     """A table of several models' metrics, one column each, with 95 % intervals."""
-    names = [n for n in next(iter(columns.values())) if not _is_bound(n)]
+    names = dict.fromkeys(n for column in columns.values() for n in column if not is_bound(n))
     head = f"| metric | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
     return head + "".join(
-        f"| {name} | {' | '.join(_cell(column, name) for column in columns.values())} |\n"
+        f"| {name} | {' | '.join(cell(column, name) for column in columns.values())} |\n"
         for name in names
     )
 
@@ -106,14 +159,11 @@ def agreement(ours: Sequence[Prediction], theirs: Sequence[Prediction]) -> dict[
     return {"answers": len(ours), "same_answers": whole, "fields": fields, "same_fields": same}
 
 
-def _is_bound(name: str) -> bool:
-    return name.endswith(("_low", "_high"))
-
-
-def _cell(measured: dict[str, float], name: str) -> str:
+def cell(measured: dict[str, float], name: str) -> str:
+    """A metric and its interval, as a table shows them."""
     if name not in measured:
         return ""
-    if name == "n":
+    if name in ("n", "groups"):
         return f"{measured[name]:.0f}"
     low, high = measured.get(f"{name}_low"), measured.get(f"{name}_high")
     bounds = "" if low is None else f" [{low:.3f}, {high:.3f}]"

@@ -39,7 +39,9 @@ def write(path: Path, predictions: Iterable[Prediction]) -> None:
 
 
 def read(path: Path) -> list[Prediction]:
-    """Read predictions.jsonl, ours or anybody's: `id` and `digest` are enough."""
+    """Read predictions.jsonl, ours or anybody's: `id` and `digest` are enough. Raises ConfigError,
+    also if an id occurs twice.
+    """
     try:
         lines = path.read_text("utf-8").splitlines()
     except OSError as error:
@@ -48,14 +50,21 @@ def read(path: Path) -> list[Prediction]:
 
 
 def _parsed(path: Path, lines: Sequence[str]) -> Iterator[Prediction]:
+    seen: set[str] = set()
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             record = json.loads(line)
             key, value = str(record["id"]), record["digest"]
+            if key in seen:
+                raise ValueError(f"the id {key!r} occurs twice")
+            seen.add(key)
+            answer = str(record.get("answer", ""))
             try:
                 digest = validate(value, tuple(value)) if value else None
             except (InvalidAnswer, ConfigError):  # not our fields, or not their values
-                digest = None
+                digest, answer = None, answer or json.dumps(value)
             yield Prediction(
                 key,
                 digest,
@@ -64,7 +73,7 @@ def _parsed(path: Path, lines: Sequence[str]) -> Iterator[Prediction]:
                 int(record.get("tokens_out", 0)),
                 int(record.get("tokens_cut", 0)),
                 tuple(record.get("dropped", ())),
-                str(record.get("answer", "")),
+                answer,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path}, line {number}: {error}") from error

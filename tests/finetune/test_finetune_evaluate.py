@@ -3,13 +3,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from digest.errors import ConfigError
 from digest.protocols import Answer, Ask
 from digest.schema import FIELDS, DigestFields, Row
-from finetune import evaluate, metrics, predictions
+from finetune import evaluate, predictions
 from finetune.predictions import Prediction
 
 from .conftest import row
@@ -24,7 +22,8 @@ def test_the_truth_scores_perfectly(rows: list[Row]) -> None:
     for name in ("valid", "f1_overall", "f1_names_micro", "rouge_l_summary", "grounding"):
         assert table[name] == table[f"{name}_low"] == table[f"{name}_high"] == 1
     assert table["relevance_mae"] == 0
-    assert table["distinct_titles"] == 0  # the rows all have one title: a collapse shows
+    # The rows all have one title: a collapse shows.
+    assert table["distinct_titles"] == pytest.approx(1 / 12) and table["template_titles"] == 1
 
 
 def test_hand_computed_values() -> None:
@@ -54,45 +53,36 @@ def test_hand_computed_values() -> None:
     assert table["f1_key_insights_micro"] == pytest.approx(2 / (3 + 2))
     assert table["f1_overall"] == pytest.approx((5 / 6 + 1 / 3 + 0) / 3)
     assert table["relevance_mae"] == pytest.approx((2 + 0 + 1) / 3)
+    assert table["relevance_r2"] == pytest.approx(1 - (4 + 0 + 1) / (16 + 0 + 16))
+    assert table["relevance_bias"] == pytest.approx((-2 + 0 - 1) / 3)
     assert table["relevance_mae_constant"] == pytest.approx((4 + 0 + 4) / 3)  # the median is 5
     assert table["dropped"] == pytest.approx(1 / 3)
+    # To the seed the invalid answer is empty lists, and right about r3's tags.
+    assert table["seed_f1_overall"] == pytest.approx((5 / 6 + 1 / 3 + 1 / 2) / 3)
+    assert table["seed_precision"] == pytest.approx((1 + 0 + 1 / 2 + 0) / 4)
+    assert table["seed_recall"] == pytest.approx((1 / 2 + 0 + 1 + 0) / 4)
+    assert table["tree"] < 0.7 and table["exact_match"] == 0
     assert "distinct_titles" not in table and "rouge_l_title" not in table
 
 
-@pytest.mark.parametrize(
-    ("reference", "candidate", "score"),
-    [
-        ("police killed the gunman", "police kill the gunman", 0.75),
-        ("police killed the gunman", "the gunman kill police", 0.5),
-        ("a b c", "a b c", 1.0),
-        ("a b c", "", 0.0),
-    ],
-)
-def test_rouge_l_of_the_paper(reference: str, candidate: str, score: float) -> None:
-    assert metrics.rouge_l(reference, candidate) == pytest.approx(score)
+def test_an_invalid_answer_is_silence_only_to_the_seed() -> None:
+    nothing = {"relevance_score": 3, "key_insights": [], "company_names": []}
+    rows = [row(1, digest=nothing)]
+    table = evaluate.examine(rows, [Prediction("r1", None, answer="{")], tuple(nothing))
+    assert table["f1_overall"] == 0 and table["seed_f1_overall"] == 1
+    assert table["valid"] == table["valid_json"] == table["exact_company_names"] == 0
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
-def test_rouge_l_is_symmetric_and_bounded(a: list[str], b: list[str]) -> None:
-    left, right = " ".join(a), " ".join(b)
-    assert metrics.rouge_l(left, right) == pytest.approx(metrics.rouge_l(right, left))
-    assert 0 <= metrics.rouge_l(left, right) <= 1
-    assert metrics.rouge_l(left, left) == (1 if a else 0)
+def test_an_answer_that_lacks_a_labelled_field_is_invalid(rows: list[Row]) -> None:
+    partial = [Prediction(r.id, DigestFields(names=["Acme"])) for r in rows]
+    asked = evaluate.examine(rows, partial, ("names", "domains"))
+    assert asked["valid"] == 0 and asked["valid_json"] == 1
+    assert evaluate.examine(rows, partial, ("names",))["valid"] == 1
 
 
-def test_intervals_hold_the_value_and_differences_are_paired() -> None:
-    import random
-
-    rng = random.Random(0)
-    low, high = metrics.Ratio(), metrics.Ratio()
-    for _ in range(80):
-        hard = rng.random()
-        low.add(hard)
-        high.add(hard + 0.1)
-    bottom, top = metrics.interval(low)
-    assert bottom < (low.value() or 0) < top
-    gap, bottom, top = metrics.difference(high, low)
-    assert (gap, bottom, top) == pytest.approx((0.1, 0.1, 0.1))  # the rows' hardness cancels
+def test_predictions_for_other_rows_are_refused(rows: list[Row]) -> None:
+    with pytest.raises(ConfigError, match="none of the rows"):
+        evaluate.examine(rows, [Prediction("elsewhere", None)])
 
 
 def test_headline_is_refused_below_thirty(rows: list[Row]) -> None:
@@ -142,6 +132,9 @@ def test_foreign_predictions(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text('{"id": "a", "digest": {"names": ["X"]}}\n{"id": "b", "digest": {"no": 1}}\n')
     assert [p.valid for p in predictions.read(path)] == [True, False]
+    path.write_text('{"id": "a", "digest": null}\n' * 2)
+    with pytest.raises(ConfigError, match="line 2.*twice"):
+        predictions.read(path)
     path.write_text('{"id": "a"}\n')
     with pytest.raises(ConfigError, match="line 1"):
         predictions.read(path)
