@@ -2,8 +2,10 @@
 
     python benchmarks/mcp_latency.py [--starts 5] [--calls 200]
 
-Both servers run as processes of their own and are measured by turns in one run. Times depend on
-the machine and are printed, not judged; errors and mixed-up answers end with exit code 1.
+Both servers run as processes of their own, over HTTP for the calls at once, and are measured by
+turns in one run by one client. Beside the SDK's echo of a few letters stands one of as many
+characters as a search answers. Times depend on the machine and are printed, not judged; errors
+and mixed-up answers end with exit code 1.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import time
 from email.message import EmailMessage
 from pathlib import Path
 
+import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -52,7 +55,8 @@ HELLO = {
     },
 }
 WORDS = ("harbour", "orchard", "comet", "glacier", "violin", "lantern", "meadow", "canyon")
-ROUNDS = 5  # by turns; the least p50 of a tool is what others' load disturbed least
+ECHO = "echo (bare SDK)"
+ROUNDS = 5  # by turns, so that other load on the machine disturbs all tools alike
 PORTS = {"bare": 18365, "digest": 18366}
 
 
@@ -121,7 +125,7 @@ def starts(count: int, bare: list[str], digest: list[str]) -> None:
 
 
 async def load(calls: int) -> int:
-    """All calls in flight together, by era and tool; what went wrong."""
+    """All calls of a tool in flight together, by era and tool; what went wrong."""
     wrong = 0
     for era in ("auto", "legacy"):
         async with (
@@ -129,10 +133,17 @@ async def load(calls: int) -> int:
             Client(await reach("digest"), mode=era) as digest,
         ):
             await digest.call_tool("fetch_newsletters", {})  # reads the mailbox once
+            found = await digest.call_tool("search_digests", {"query": WORDS[0], "limit": 3})
+            size = len(json.dumps(found.structured_content))
 
             async def echo(n: int, client: Client = bare) -> bool:
                 result = await client.call_tool("echo", {"text": str(n)})
                 return result.structured_content == {"result": str(n)}
+
+            async def echo_as_much(n: int, client: Client = bare, size: int = size) -> bool:
+                text = str(n).ljust(size)
+                result = await client.call_tool("echo", {"text": text})
+                return result.structured_content == {"result": text}
 
             async def search(n: int, client: Client = digest) -> bool:
                 word = WORDS[n % len(WORDS)]
@@ -151,7 +162,8 @@ async def load(calls: int) -> int:
                 return f"Town{n}" in json.dumps(result.structured_content)
 
             tools = (
-                ("echo (bare SDK)", echo, calls),
+                (ECHO, echo, calls),
+                ("echo of as much", echo_as_much, calls),
                 ("search_digests", search, calls),
                 ("fetch_newsletters", fetch, calls),
                 ("analyze_article", analyze, 8),
@@ -169,13 +181,20 @@ async def load(calls: int) -> int:
                         alone[name].append(statistics.median(single) * 1000)
             wrong += sum(failed.values())
             for name, _, count in tools:
-                both = [
-                    f"{label} {min(found[name]):7.1f} ms "
-                    f"({min(found[name]) - min(found['echo (bare SDK)']):+6.1f} to echo)"
-                    for label, found in ((f"{count} at once", at_once), ("alone", alone))
-                ]
-                print(f"{era:<6} {name:<18} {'; '.join(both)}; {failed[name]} wrong")
+                print(
+                    f"{era:<6} {name:<18} {described(f'{count} at once', at_once, name)}; "
+                    f"{described('alone', alone, name)}; {failed[name]} wrong"
+                )
     return wrong
+
+
+def described(label: str, p50s: dict[str, list[float]], name: str) -> str:
+    """The p50 of a round, and how far it lies above the echo's of the same round."""
+    above = [took - echo for took, echo in zip(p50s[name], p50s[ECHO], strict=True)]
+    return (
+        f"{label}: p50 {statistics.median(p50s[name]):6.1f} ms, above echo "
+        f"{statistics.median(above):+6.1f} (least {min(above):+6.1f})"
+    )
 
 
 async def timed(tool, number):  # type: ignore[no-untyped-def]
@@ -195,7 +214,10 @@ async def reach(name: str):  # type: ignore[no-untyped-def]
             break
         except OSError:
             await asyncio.sleep(0.1)
-    return streamable_http_client(f"http://127.0.0.1:{port}/mcp")
+    # The SDK's own limit is 100 connections: half of the calls would wait in the client.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    client = httpx2.AsyncClient(limits=limits, timeout=60, trust_env=False)
+    return streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=client)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ deletes, so what arrives between two pages moves nothing.
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from digest.errors import LedgerError
+from digest.schema import DigestFields
+from digest.trends import Mentions, labels
 
 Kind = Literal["documents", "items", "reports"]
 
@@ -87,6 +90,7 @@ _BEST = (
     "ORDER BY length(b.fields) DESC, b.rowid DESC LIMIT 1)"
 )
 _DATE = "coalesce(d.published, d.added)"
+_STEPS = 500  # of SQLite's machine, some ten microseconds, between two looks at the clock
 
 
 class Reader:
@@ -112,6 +116,16 @@ class Reader:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Queries in this context are given up once it is that old: they raise TimeoutError."""
+        deadline = time.perf_counter() + seconds
+        self._db.set_progress_handler(lambda: time.perf_counter() > deadline, _STEPS)
+        try:
+            yield
+        finally:
+            self._db.set_progress_handler(None, 0)
 
     def ceiling(self, table: Literal["documents", "items"]) -> int:
         """The highest row now: give it to every page of one listing."""
@@ -182,6 +196,22 @@ class Reader:
             ):
                 contents[item["document_id"]].append(Entry(item["id"], item["kind"], item["title"]))
         return [_listed(row, contents[row["id"]]) for row in rows]
+
+    def mentions(self, search: Search) -> Iterator[Mentions]:
+        """What digested news of a period speaks of; only items with all the words of the text."""
+        clauses, values = _period(search)
+        if match := _match(search.text):
+            clauses.append("i.id IN (SELECT item_id FROM search WHERE search MATCH ?)")
+            values.append(match)
+        with _reading():
+            for row in self._db.execute(
+                "SELECT d.id, d.publisher, d.source, g.digest FROM documents d "
+                "JOIN items i ON i.document_id = d.id AND i.kind IN ('story', 'link') "
+                f"JOIN digests g ON g.rowid = {_BEST} WHERE {' AND '.join(clauses)}",
+                values,
+            ):
+                fields = DigestFields.model_validate_json(row["digest"])
+                yield Mentions(row["id"], row["publisher"] or row["source"], labels(fields))
 
     def sources(self) -> list[SourceCount]:
         """What the ledger holds of each source, by name."""
@@ -293,4 +323,6 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise TimeoutError("the query takes longer than it was given") from error
         raise LedgerError(f"cannot read the ledger: {error}") from error

@@ -1,8 +1,8 @@
 """Where calls do their work: quick readers, long jobs in threads, one writer lock for all.
 
-The event loop never touches the ledger. A reader borrows one of a few open connections; a job
-runs in a thread of its own with its own connection, says how far it is, and stops soon after
-its caller is gone.
+A reader borrows one of a few open connections. The event loop gives a query a few milliseconds;
+one that needs more begins anew in a thread. A job runs in a thread of its own with its own
+connection, says how far it is, and stops soon after its caller is gone.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 READERS = 4
+QUICK = 0.005  # seconds that a query may hold the event loop; most need a fiftieth
 JOBS = 24
 LOCK_WAIT = 2.0  # seconds to wait for another process before saying who it is
 PROGRESS_EVERY = 0.25  # seconds
@@ -108,19 +109,29 @@ class Desk:
     # Reading
 
     async def read(self, query: Callable[[Reader], T]) -> T:
-        """Run a short query in a reader's thread."""
+        """Run a query: here and now if it is quick, for handing it over and back costs more than
+        the query itself; else in a reader's thread.
+        """
+        if self._ready:
+            with suppress(TimeoutError), self._reader() as reader, reader.within(QUICK):
+                return query(reader)
         return await asyncio.wrap_future(self._reading.submit(self._read, query))
 
     def _read(self, query: Callable[[Reader], T]) -> T:
+        if not self._ready:
+            with Ledger(self.settings.ledger):  # makes the file, or brings it up to date
+                self._ready = True
+        with self._reader() as reader:
+            return query(reader)
+
+    @contextmanager
+    def _reader(self) -> Iterator[Reader]:
         try:
             reader = self._readers.get_nowait()
         except queue.Empty:
-            if not self._ready:
-                with Ledger(self.settings.ledger):  # makes the file, or brings it up to date
-                    self._ready = True
             reader = Reader(self.settings.ledger)
         try:
-            return query(reader)
+            yield reader
         finally:
             self._readers.put(reader)
 

@@ -38,6 +38,7 @@ def public_names(specs: Sequence[str]) -> dict[str, str]:
     return names
 
 
+@functools.cache
 def _public(spec: str) -> str:
     kind, _, argument = spec.partition(":")
     if "://" in argument:

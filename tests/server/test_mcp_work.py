@@ -7,6 +7,7 @@ import anyio
 import pytest
 from mcp import Client
 
+from digest import queries
 from digest.ledger import Ledger
 from digest.protocols import Answer, Ask
 from server.app import build
@@ -110,6 +111,26 @@ async def test_a_long_report_does_not_block_a_single_article(desk, era, slow, in
             await client.call_tool("search_digests", {"query": "news"})
             assert time.monotonic() - began < 1.0
             group.cancel_scope.cancel()
+
+
+async def test_a_slow_query_leaves_the_event_loop(desk):
+    """Quick ones are answered where they were asked; SQLite itself stops the others there."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+    where = []
+
+    def count(up_to):
+        def query(reader):
+            where.append(threading.current_thread().name.split("_")[0])
+            with queries._reading():
+                statement = f"{numbers} SELECT count(*) FROM n"
+                return reader._db.execute(statement, [up_to]).fetchone()[0]
+
+        return query
+
+    await desk.read(lambda reader: reader.reports(1))  # the ledger is made in a thread
+    assert await desk.read(count(10)) == 10
+    assert await desk.read(count(1_000_000)) == 1_000_000
+    assert where == ["MainThread", "MainThread", "reader"]
 
 
 async def test_calls_at_once_are_not_mixed_up(desk, era):
