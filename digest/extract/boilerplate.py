@@ -8,19 +8,23 @@ by a sign of its own.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from digest.extract import words
 from digest.extract.blocks import Block, Box, Gap
-from digest.extract.looks import body_size
+from digest.extract.looks import body_size, is_target
 
 _MONEY = re.compile(r"^\W*(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£]|other(?: amount)?)\W*$", re.I)
+_ENTRY_NUMBER = re.compile(r"^\W*(?:\d{1,3}[.)]\s*)?")
+_MAX_ENTRY, _MIN_ENTRY, _KEY = 20, 8, 40  # a line of a table of contents: words, characters
+_TOLD = 10  # words between two lines where they return
 _HEADER_SHARE = 0.35  # a header reaches no further into the page
 _MAX_PLAIN = 60  # words: a longer block in the body's type is content whatever it mentions
 
 
 def clean(blocks: Sequence[Block]) -> list[Block]:
     """The blocks that are content."""
-    kept = _without_repeats(_without_index(blocks))
+    kept = _without_contents(_without_repeats(_without_index(blocks)))
     if not kept:
         return kept
     size = body_size(kept)
@@ -170,10 +174,48 @@ def _without_index(blocks: Sequence[Block]) -> list[Block]:
     for block in blocks:
         hrefs = [span.href for span in block.spans if span.href]
         plain = "".join(s.text for s in block.spans if not s.href).strip(" •·-|>»")
-        if hrefs and all(href.startswith("#") for href in hrefs) and len(plain) < 12:
+        if hrefs and all(re.match("#.", href) for href in hrefs) and len(plain) < 12:
             continue
         out.append(block)
     return out
+
+
+def _without_contents(blocks: Sequence[Block]) -> list[Block]:
+    """Without tables of contents in words: lines in a row that return, spread over the text below.
+
+    Lines of such a run that do not return, between lines that do, go as well.
+    """
+    keys = [_ENTRY_NUMBER.sub("", block.text).rstrip(".… ").casefold() for block in blocks]
+    short = [0 < block.words <= _MAX_ENTRY and not _leads_out(block) for block in blocks]
+    later: dict[str, list[int]] = {}
+    for number, key in enumerate(keys):
+        if short[number] and len(key) >= _MIN_ENTRY:
+            later.setdefault(key[:_KEY], []).append(number)
+    drop: set[int] = set()
+    first = 0
+    while first < len(blocks) // 2:
+        end, seen = first, set()
+        while end < len(blocks) and short[end] and keys[end][:_KEY] not in seen:
+            seen.add(keys[end][:_KEY])
+            end += 1
+        returns = {
+            number: found[0]
+            for number in range(first, end)
+            if len(keys[number]) >= _MIN_ENTRY
+            and (found := [n for n in later[keys[number][:_KEY]] if n >= end])
+        }
+        spread = [
+            sum(b.words for b in blocks[min(pair) + 1 : max(pair)]) >= _TOLD
+            for pair in pairwise(returns.values())
+        ]
+        if len(returns) >= max(3, 0.6 * (end - first)) and sum(spread) >= 0.6 * len(spread):
+            drop.update(range(min(returns), max(returns) + 1))
+        first = max(end, first + 1)
+    return [block for number, block in enumerate(blocks) if number not in drop]
+
+
+def _leads_out(block: Block) -> bool:
+    return any(is_target(span.href) for span in block.spans)
 
 
 def _without_repeats(blocks: Sequence[Block]) -> list[Block]:

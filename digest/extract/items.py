@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from digest.extract import links, words
 from digest.extract.blocks import Block, Gap, Span, count_words
 from digest.extract.boilerplate import footer, weight
-from digest.extract.kinds import kind
+from digest.extract.kinds import kind, sponsored
 from digest.extract.looks import Head, Look, body_size, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
@@ -55,6 +55,11 @@ def split(blocks: Sequence[Block], title: str, page: Sequence[Block] = ()) -> li
     """
     blocks = join_split(blocks)
     masthead = _masthead(blocks, title)
+    if masthead:
+        plan = outline(blocks, find(blocks), range(0))
+        drafts = _items(plan, title) if _opens_with_story(plan, title) else []
+        if any(same(draft.title, title) and draft.blocks for draft in drafts):
+            return drafts
     plan = outline(blocks, find(blocks), masthead)
     named = [block for block in page[:40] if same(block.text, title)]
     top = [s.href for b in named for s in b.spans if is_target(s.href)]
@@ -65,13 +70,26 @@ def split(blocks: Sequence[Block], title: str, page: Sequence[Block] = ()) -> li
         [head for number, head in enumerate(plan.heads) if number not in masthead],
         [start for number, start in enumerate(plan.starts) if number not in masthead],
     )
+    return _items(plan, title) or _single(blocks, plan.heads, title, top[:1])
+
+
+def _items(plan: Outline, title: str) -> list[Draft]:
+    """The segments, if they make up a page of several items, else nothing."""
     drafts = _segments(plan, title)
     stories = [draft for draft in drafts if draft.kind != "intro"]
-    total = sum(block.words for block in blocks)
+    total = sum(block.words for block in plan.blocks)
     told = sum(count_words(d.title) + sum(b.words for b in d.blocks) for d in stories)
-    if len(stories) < 2 or told < MULTI_SHARE * total:
-        return _single(blocks, plan.heads, title, top[:1])
-    return drafts
+    return drafts if len(stories) >= 2 and told >= MULTI_SHARE * total else []
+
+
+def _opens_with_story(plan: Outline, title: str) -> bool:
+    """Whether the page's title is the headline, linked or one of a class, of a first story."""
+    found = [h for h in plan.heads[:8] if h and plan.starts[h.index]]
+    first = next((h for h in found if same(plan.blocks[h.index].text, title)), None)
+    if first is None:
+        return False
+    alike = sum(h is not None and plan.starts[h.index] and h.look == first.look for h in plan.heads)
+    return sum(plan.starts) > 2 and (alike > 1 or bool(first.href))
 
 
 def _masthead(blocks: Sequence[Block], title: str) -> range:
@@ -162,7 +180,8 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         draft.marks = [b.text for b in ahead if not picture(b)]
         draft.marks += [b.text for b in blocks[number + 1 + len(body) : stop]][:1]
         draft.hrefs += [s.href for b in ahead for s in b.spans if is_target(s.href)]
-        if not drafts and not last and (same(draft.title, title) or _banner(plan, number, body)):
+        titled = same(draft.title, title) and not draft.hrefs
+        if not drafts and not last and (titled or _banner(plan, number, body)):
             _introduce(drafts, body, title, size)
         elif not _promotes(blocks[number], body, size):
             drafts.append(draft)
@@ -266,7 +285,17 @@ def _leaves(block: Block) -> bool:
 
 
 def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: float) -> None:
-    """Add what stands before the first item if it is an editorial; a greeting is not."""
+    """Add what stands before the first item if it is an editorial; a greeting is not.
+
+    A part of it between rules that names a sponsor first is an advert.
+    """
+    for part in _ruled(blocks):
+        mark, rest = part[0], part[1:]
+        if sponsored(mark.text, "", []) and sum(b.words for b in rest) >= ADVERT_WORDS:
+            draft = _draft(mark, None, rest)
+            draft.kind = "sponsor"
+            drafts.append(draft)
+            blocks = [block for block in blocks if block not in part]
     text = [b for b in blocks if not picture(b) and not button(b) and weight(b, size) < 0.5]
     if len(text) > 2 and not drafts:
         _apart(drafts, text[:1], text[1], "")
@@ -279,6 +308,16 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
         while text and not _SENTENCE.match(text[0].text):
             text = text[1:]
         drafts.append(Draft(_opening(prose), _unsigned(text), kind="intro"))
+
+
+def _ruled(blocks: Sequence[Block]) -> list[list[Block]]:
+    """The blocks in parts between rules."""
+    parts: list[list[Block]] = []
+    for block in blocks:
+        if not parts or block.gap is Gap.RULE:
+            parts.append([])
+        parts[-1].append(block)
+    return parts
 
 
 def _apart(drafts: list[Draft], body: Sequence[Block], following: Block, section: str) -> None:

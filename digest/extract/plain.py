@@ -7,11 +7,14 @@ reading serves all; markdown goes the same way through markdown-it.
 
 import html
 import re
+from itertools import pairwise
 
 _FIELD = re.compile(r"^(?:>\s?)+")
 _UNDERLINE = re.compile(r"^\s*([=~^*#_-])\1{2,}\s*$")
-_RULE = re.compile(r"^\s*(?:[-=_*~#+•·—–─━═.]\s?){5,}\s*$")
+_RULE = re.compile(r"^\s*(?:(?:[-=_*~#+•·—–─━═.]\s?){5,}|[-–—]{1,2})\s*$")
 _BULLET = re.compile(r"^\s{0,8}(?:[*•●▪‣·+o–-]|\d{1,2}[.)])\s+(?=\S)")
+_NUMBERED = re.compile(r"^[^\w\s>]{0,3} {0,3}(\d{1,3})[.)]\s+(?=\S)")
+_HEADLINE = "\x02"  # marks a line as a headline; no text holds it
 _URL = re.compile(r"<?\b((?:https?://|www\.)[^\s<>\"“”]+[^\s<>\"“”.,;:!?)\]}'])>?")
 _NOTE = re.compile(r"^\s*\[(\d{1,3})\]:?\s*<?(https?://\S+?)>?\s*$", re.M)
 _REFERENCE = re.compile(r"\[(\d{1,3})\]")
@@ -20,10 +23,11 @@ _WIDTH = 40  # a line shorter than this ends its paragraph
 
 def from_text(text: str) -> str:
     """Plain text as HTML: headings, lists, rules, paragraphs, links."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
+    text = text.replace(_HEADLINE, "").replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
     notes = dict(_NOTE.findall(text))
     text = _NOTE.sub("", text) if len(notes) > 1 else text
     notes = notes if len(notes) > 1 else {}
+    text = _numbered(text.split("\n"))
     out: list[str] = []
     for chunk in re.split(r"\n\s*\n", text):
         out.append(_chunk(chunk.split("\n"), notes))
@@ -36,6 +40,39 @@ def from_markdown(text: str) -> str:
 
     page: str = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     return page
+
+
+def _numbered(lines: list[str]) -> str:
+    """The text with numbered headlines marked: numbers that count up over paragraphs of text.
+
+    Numbers in lines close to each other count the entries of a list, which stays as it is.
+    """
+    found = [(n, int(m[1])) for n, line in enumerate(lines) if (m := _NUMBERED.match(line))]
+    runs: list[list[int]] = []
+    previous = 0
+    for line, number in found:
+        if number == 1 or not runs or number != previous + 1:
+            runs.append([])
+        runs[-1].append(line)
+        previous = number
+    width = max((len(line) for line in lines if len(line) <= 80), default=80)
+    for run in runs:
+        between = [lines[a + 1 : b] for a, b in pairwise(run)]
+        if len(run) < 2 or not all(_told(part) for part in between):
+            continue
+        for number in run:
+            title = _NUMBERED.sub("", lines[number]).strip()
+            below = lines[number + 1].strip() if number + 1 < len(lines) else ""
+            if below and len(lines[number]) + len(below.split()[0]) >= width:  # it was wrapped
+                title, lines[number + 1] = f"{title} {below}", ""
+            lines[number] = f"\n{_HEADLINE}{title}\n"
+    return "\n".join(lines)
+
+
+def _told(lines: list[str]) -> bool:
+    """Whether lines are more than what a list's entry runs on in: a paragraph of their own."""
+    text = [line for line in lines if line.strip()]
+    return len(text) >= 2 and len(lines) > len(text)
 
 
 def _chunk(lines: list[str], notes: dict[str, str]) -> str:
@@ -51,6 +88,10 @@ def _chunk(lines: list[str], notes: dict[str, str]) -> str:
         bare = _FIELD.sub("", line).strip()
         if not bare:
             end()
+        elif line.startswith(_HEADLINE):
+            end()
+            paragraph.append(bare.strip(_HEADLINE))
+            end("h4")
         elif _UNDERLINE.match(bare) and len(paragraph) == 1 and len(paragraph[0]) < 100:
             end("h2")
         elif _RULE.match(bare):

@@ -1,14 +1,23 @@
 """What a single block or head is for: a picture, a button, a sentence, an announcement."""
 
+import re
+
 from digest.extract import words
 from digest.extract.blocks import Block, Box, count_words
 from digest.extract.looks import Head, is_target
+
+_SENTENCE_END = re.compile(r"\w[\"”’)]?(?:[.!?…]+[\"”’)]?(?=\s|$)|[。！？])")
 
 
 def prose(head: Head) -> bool:
     """Whether the head is a sentence or announces one: it ends in a full stop or a colon."""
     text = "".join(span.text for span in head.title).rstrip(' "”’')
     return not head.rest and text.endswith((":", "：", ".", "。")) and not text.endswith("...")
+
+
+def sentences(text: str) -> int:
+    """How many sentences a text ends."""
+    return len(_SENTENCE_END.findall(text))
 
 
 def announces(block: Block) -> bool:

@@ -30,6 +30,7 @@ from digest.extract.signs import (
     outermost,
     picture,
     prose,
+    sentences,
 )
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
@@ -39,6 +40,7 @@ ENTRY_LINK, ENTRY_HEAD, ENTRY_TITLE, ENTRY_LONG = 1.0, 0.8, 0.6, 0.5
 LIST_THRESHOLD = 0.8
 LABEL_WORDS = 4  # a head this short, unlinked, may name a section
 LEAD_IN_WORDS = 60  # text under a section's head that only leads over to its items
+PLAIN = 1.05  # a head less prominent does not stand out from the body
 REACH = 300  # blocks looked back
 _LONG_ENTRY = 14  # words
 
@@ -117,8 +119,8 @@ def _no_headline(block: Block, head: Head, times: int) -> bool:
         return True
     if (times > 1 and head.words <= 6 and not head.look.listed) or bare_url(text):
         return True
-    plain = head.prominence < 1.3 and not head.look.listed and bool(words.CALL.search(text))
-    return head.prominence < 1.6 and (plain or action(block))
+    plain = (head.prominence < 1.3 and not head.look.listed) or sentences(text) > 1
+    return head.prominence < 1.6 and (bool(plain and words.CALL.search(text)) or action(block))
 
 
 class _Judge:
@@ -200,8 +202,8 @@ class _Judge:
         if head.href:
             if head.prominence < 1.3 and head.words >= 8 and prose(head) and not head.rest:
                 return 0.4
-            if several or head.prominence > 1.05 or self.blocks[head.index].gap > Gap.BLOCK:
-                return 1.0 if several or head.words > 3 or head.prominence > 1.05 else 0.2
+            if several or head.prominence > PLAIN or self.blocks[head.index].gap > Gap.BLOCK:
+                return 1.0 if several or head.words > 3 or head.prominence > PLAIN else 0.2
             return 0.4
         best = 0.0
         for number in range(head.index, min(end, head.index + 40)):
@@ -350,8 +352,12 @@ class _Judge:
 
     def introduces(self, members: Sequence[Head]) -> float:
         """Share of the heads that stand over a list of items, with a lead-in at most."""
+        if members[0].look.run_in or _mean([h.prominence for h in members]) < PLAIN:
+            return 0.0
         count = 0
         for head in members:
+            if prose(head):
+                continue
             body = self.words[head.index]
             for number in range(head.index + 1, len(self.blocks)):
                 if self.starts[number]:
@@ -364,7 +370,7 @@ class _Judge:
                 body += self.words[number]
                 if body > LEAD_IN_WORDS:
                     break
-        return count / len(members) if not members[0].look.run_in else 0.0
+        return count / len(members)
 
 
 def _mean(values: Sequence[float]) -> float:
