@@ -1,15 +1,11 @@
 """`digest auth`: sign in to services."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cli import options
-
-if TYPE_CHECKING:
-    from digest.settings import Settings
-    from integrations.google.auth import Account
 
 WAIT = 300.0  # seconds for a person to sign in
 
@@ -57,8 +53,11 @@ def google(
 
     Opens a browser and waits on this machine for its answer.
     """
+    from dataclasses import asdict
+
     from digest import settings
     from integrations.google import auth as signing
+    from integrations.google.check import by_asking
 
     chosen = settings.load(config)
     who = signing.Account.of(account, chosen.google)
@@ -68,17 +67,20 @@ def google(
         file = chosen.google.client.expanduser()
         if client:
             _keep(client, file)
-        wanted = {*signing.scopes_for(account, chosen), *(signing.SCOPE + name for name in scope)}
+        wanted = set(signing.scopes_for(account, chosen))
+        if scope:  # these too, and so what was granted before
+            held = who.load()["scopes"] if who.file.exists() else ()
+            wanted |= {*held, *(signing.SCOPE + name for name in scope)}
         who.save(_sign_in(file, sorted(wanted), paste, port))
         signing.require(who, *(name.removeprefix(signing.SCOPE) for name in sorted(wanted)))
-    state = _state(who, chosen)
+    state = by_asking(who, chosen)
     if as_json:
-        options.print_json(state)
+        options.print_json(asdict(state))
     else:
-        click.echo(f"{state['account']}: signed in, may use {', '.join(state['scopes']) or '?'}")
-        if state["ends"]:
+        click.echo(f"{state.account}: signed in, may use {', '.join(state.scopes) or '?'}")
+        if state.ends:
             click.echo(
-                f"Google ends this sign-in on {state['ends']}, because the app is in Testing; "
+                f"Google ends this sign-in on {state.ends}, because the app is in Testing; "
                 "docs/google.md says how to end that"
             )
 
@@ -108,25 +110,3 @@ def _sign_in(client: Path, scopes: list[str], paste: bool, port: int) -> dict[st
         # In a thread: a browser in the terminal returns only when it is done.
         threading.Thread(target=webbrowser.open, args=(sign_in.url,), daemon=True).start()
         return sign_in.finish(server.wait(WAIT))
-
-
-def _state(who: "Account", chosen: "Settings") -> dict[str, Any]:
-    """Ask Google once, so that what is said is true."""
-    from integrations.google import auth as signing
-    from integrations.google.api import Api
-
-    held = who.load()
-    allowed = signing.granted(held) or {signing.READ, signing.DRIVE}
-    use = [name for name in (signing.READ, signing.DRIVE) if name in allowed]
-    api = Api(who, chosen.google, *use)
-    if signing.READ in use:
-        api.get("/gmail/v1/users/me/labels", "list labels", 1)
-    if signing.DRIVE in use:
-        api.get("/drive/v3/files", "look into Drive", pageSize=1)
-    scopes = [str(scope).removeprefix(signing.SCOPE) for scope in held.get("scopes") or ()]
-    return {
-        "account": who.name,
-        "scopes": scopes,
-        "signed_in": held.get("signed_in"),
-        "ends": held.get("sign_in_ends"),
-    }

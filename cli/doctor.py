@@ -16,13 +16,17 @@ Check = tuple[str, str, str]  # what was looked at, "ok" | "note" | "bad", what 
 
 
 @click.command()
+@click.option("--online", is_flag=True, help="Ask Google, too, whether the sign-ins work.")
 @options.common(options.ledger, options.config, options.json_output)
-def doctor(ledger: Path | None, config: Path | None, as_json: bool) -> None:
-    """Check configuration, ledger, engines, model, disk and clock. Exit 1 if something is bad."""
+def doctor(online: bool, ledger: Path | None, config: Path | None, as_json: bool) -> None:
+    """Check configuration, sign-ins, ledger, engines, model, disk and clock.
+
+    Exit 1 if something is bad. What mends it is said with it.
+    """
     from digest import settings
 
     chosen = settings.load(config, ledger=ledger)
-    checks = list(_checks(chosen))
+    checks = list(_checks(chosen, online=online))
     if as_json:
         options.print_json(
             {"checks": [dict(zip(("name", "state", "found"), c, strict=True)) for c in checks]}
@@ -34,9 +38,10 @@ def doctor(ledger: Path | None, config: Path | None, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _checks(chosen: "Settings") -> Iterator[Check]:
+def _checks(chosen: "Settings", *, online: bool) -> Iterator[Check]:
     yield from _ledger(chosen)
     yield from _sources(chosen)
+    yield from _sign_ins(chosen, online=online)
     yield from _engines(chosen)
     yield from _machine(chosen)
 
@@ -79,6 +84,29 @@ def _sources(chosen: "Settings") -> Iterator[Check]:
             yield "sink", "ok", spec
         except DigestError as error:
             yield "sink", "bad", f"{spec}: {error}"
+
+
+def _sign_ins(chosen: "Settings", *, online: bool) -> Iterator[Check]:
+    from digest.errors import DigestError
+    from integrations.google import check
+    from integrations.google.auth import Account
+
+    for name in check.configured(chosen):
+        try:
+            account = Account.of(name, chosen.google)
+            state = check.by_file(account, chosen)
+            if online:
+                check.by_asking(account, chosen)
+        except DigestError as error:
+            yield "sign-in", "bad", str(error)
+            continue
+        yield "sign-in", "ok", f"{name} may use {', '.join(state.scopes) or 'what is asked'}"
+        if state.ends:
+            yield (
+                "sign-in",
+                "note",
+                f"Google ends {name}'s on {state.ends}; docs/google.md says how to end that",
+            )
 
 
 def _engines(chosen: "Settings") -> Iterator[Check]:

@@ -40,12 +40,12 @@ def due(config: Path | None, when: str, command: tuple[str, ...]) -> None:
 
     time = CalendarTime.parse(when)
     ledger = settings.load(config).ledger
-    ledger.parent.mkdir(parents=True, exist_ok=True)
+    if _ask(ledger, time, command) is None:
+        return
     try:
         # One for all timers of a ledger: the weekly roll-up waits for a daily run that is long.
         with FileLock(ledger.with_name(ledger.name + ".timer"), timeout=0):
-            with Ledger(ledger) as book:
-                moment = turn(book, time, command, datetime.now(UTC))
+            moment = _ask(ledger, time, command)  # another may have had this turn just now
             if moment is None:
                 return
             code = _run(command)
@@ -55,6 +55,13 @@ def due(config: Path | None, when: str, command: tuple[str, ...]) -> None:
     except Timeout:
         return
     sys.exit(code)
+
+
+def _ask(ledger: Path, when: "CalendarTime", command: tuple[str, ...]) -> datetime | None:
+    from digest.ledger import Ledger
+
+    with Ledger(ledger) as book:
+        return turn(book, when, command, datetime.now(UTC))
 
 
 def turn(

@@ -89,21 +89,22 @@ def scopes_for(account: str, settings: Settings) -> tuple[str, ...]:
 
     Before anything is configured: reading mail, and the files that Digest itself makes.
     """
-    sources = [s for s in settings.source if _kind(s) == "gmail" and named(s) == account]
+    sources = [s for s in settings.source if kind(s) == "gmail" and named(s) == account]
     sinks = [s for s in settings.deliver if named(s) == account]
     wanted = set()
     if sources:
         changes = settings.google.label or settings.google.mark_read
         wanted.add(MODIFY if changes else READ)
-    if any(_kind(s) == "drive" for s in sinks):
+    if any(kind(s) == "drive" for s in sinks):
         wanted.add(DRIVE)
-    if any(_kind(s) == "gmail" for s in sinks):
+    if any(kind(s) == "gmail" for s in sinks):
         # A crash between sending and marking is answered by looking into the sent mail.
         wanted.update({SEND} if MODIFY in wanted else {SEND, READ})
     return tuple(sorted(SCOPE + name for name in wanted or {READ, DRIVE}))
 
 
-def _kind(spec: str) -> str:
+def kind(spec: str) -> str:
+    """The kind in a SPEC: `gmail+work:label:news` -> "gmail"."""
     return spec.partition(":")[0].partition("+")[0]
 
 
