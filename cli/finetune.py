@@ -1,12 +1,12 @@
 """`digest finetune`: make a model of your own."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import options
+from cli.export import export
 from cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -143,55 +143,7 @@ def evaluate(
         click.echo(exam.headline(measured))
 
 
-@finetune.command()
-@click.argument("adapters", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Where adapter.gguf, Modelfile and reference.jsonl go.",
-)
-@click.option("--name", default="digest", show_default=True)
-@click.option("--verify/--no-verify", default=True, help="Compare every form's answers.")
-@click.option("--run", type=click.Path(path_type=Path), help="The training run, for the card.")
-@click.option(
-    "--exam",
-    "exams",
-    multiple=True,
-    metavar="TITLE=DIR",
-    help="Results of `evaluate` for the card. Repeatable.",
-)
-def export(
-    adapters: tuple[Path, ...],
-    out: Path,
-    name: str,
-    verify: bool,
-    run: Path | None,
-    exams: tuple[str, ...],
-) -> None:
-    """Write an adapter (the mean of several checkpoints, if more are given) for llama.cpp and
-    Ollama, and prove that it answers as the trained one does.
-    """
-    from finetune import adapters as lora
-    from finetune import export as shipping
-
-    base = shipping.Base(_weights(), _base(""))
-    mean = lora.average(adapters)
-    gguf = shipping.ship(mean, base, out, name)
-    click.echo(f"adapter: {gguf}, {gguf.stat().st_size:,} bytes")
-    agreement = {}
-    if verify:
-        rows = shipping.questions()
-        agreement = shipping.verify(mean, gguf, base, rows, out, click.echo)
-    if run:
-        from finetune import card
-
-        results = {}
-        for exam in exams:
-            title, _, folder = exam.partition("=")
-            results[title] = json.loads((Path(folder) / "metrics.json").read_text("utf-8"))
-        told = card.write(out, card.Run.read(run), results, agreement, len(adapters))
-        click.echo(f"model card: {told}")
+finetune.add_command(export)
 
 
 def _open(config: Path | None, overrides: tuple[str, ...]) -> tuple["Config", Any, Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest.errors import ConfigError, WeightsError
+from finetune.families import family, permute
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
-# Only what is known to be right is written: llama.cpp has other layouts for other families.
-_ARCHITECTURES = {"llama": "llama"}
 _TENSOR = re.compile(
-    r"(?:base_model\.model\.)?model\.layers\.(?P<block>\d+)\."
-    r"(?:self_attn|mlp)\.(?P<part>\w+)\.lora_(?P<half>[AB])\.weight"
+    r"(?:base_model\.model\.)?(?:model\.layers\.(?P<block>\d+)\.(?:self_attn|mlp)\.)?"
+    r"(?P<part>\w+)\.lora_(?P<half>[AB])\.weight"
 )
 _PARTS = {
     "q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output",
@@ -34,7 +33,10 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Adapter:
-    """LoRA matrices by PEFT name, and what scales them."""
+    """LoRA matrices by PEFT name, and what scales them.
+
+    Its configuration names the base without the folder it lay in on the machine that trained.
+    """
 
     tensors: "dict[str, Array]"
     config: dict[str, Any]
@@ -42,14 +44,27 @@ class Adapter:
     @classmethod
     def load(cls, folder: Path) -> "Adapter":
         """Read a PEFT folder. Raises WeightsError."""
-        from safetensors.numpy import load_file
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
 
         try:
-            return cls(
-                load_file(folder / WEIGHTS), json.loads((folder / CONFIG).read_text("utf-8"))
-            )
-        except (OSError, ValueError) as error:
+            tensors = {name: t.float().numpy() for name, t in load_file(folder / WEIGHTS).items()}
+            config = json.loads((folder / CONFIG).read_text("utf-8"))
+        except (OSError, ValueError, SafetensorError) as error:
             raise WeightsError(f"no readable adapter in {folder}: {error}") from error
+        base = re.split(r"[/\\]", str(config.get("base_model_name_or_path") or "base"))[-1]
+        return cls(tensors, config | {"base_model_name_or_path": base})
+
+    @property
+    def rank(self) -> int:
+        """Rows of every A."""
+        return int(self.config["r"])
+
+    @property
+    def scale(self) -> float:
+        """What B.A is multiplied by."""
+        ranks = self.rank**0.5 if self.config.get("use_rslora") else self.rank
+        return float(self.config["lora_alpha"]) / ranks
 
     def save(self, folder: Path) -> Path:
         """Write a PEFT folder."""
@@ -82,51 +97,64 @@ def average(folders: Sequence[Path]) -> Adapter:
     return Adapter(tensors, first.config)
 
 
-def permute(weight: "Array", heads: int) -> "Array":
-    """Reorder the rows of a query or key matrix (out, any) from Hugging Face's rotary layout (the
-    halves of a head one after the other) to llama.cpp's (interleaved).
-    """
-    out, width = weight.shape
-    return weight.reshape(heads, 2, out // heads // 2, width).swapaxes(1, 2).reshape(out, width)
-
-
 def write_gguf(adapter: Adapter, model: dict[str, Any], out: Path, about: dict[str, str]) -> None:
     """Write an adapter as GGUF, matrices in float16.
 
     `model` is the base's config.json; `about` holds general metadata (name, description,
-    license, ...). Raises WeightsError for what this layout cannot express.
+    license, ...). Raises WeightsError for what this layout cannot express, before anything is
+    written.
     """
     import gguf
 
-    architecture = _ARCHITECTURES.get(str(model.get("model_type")))
-    if architecture is None:
-        raise WeightsError(f"cannot export adapters for the family {model.get('model_type')!r}")
+    kind = family(model)
+    _expressible(adapter.config)
     heads = {"q_proj": model["num_attention_heads"], "k_proj": model["num_key_value_heads"]}
-    writer = gguf.GGUFWriter(out, arch=architecture)
+    names = sorted(adapter.tensors, key=_order)
+    if model.get("tie_word_embeddings") and any(_parse(name)[1] == "lm_head" for name in names):
+        raise WeightsError(
+            "cannot export an adapter of the output head, which this base shares with its "
+            "embedding; train without lm_head"
+        )
+    writer = gguf.GGUFWriter(out, arch=kind.architecture)
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(adapter.config["lora_alpha"]))
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.scale * adapter.rank)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     for key, value in about.items():
         writer.add_string(f"general.{key}", value)
-    for name, values in sorted(adapter.tensors.items(), key=lambda item: _order(item[0])):
+    for name in names:
         block, part, half = _parse(name)
-        matrix = permute(values, heads[part]) if half == "B" and part in heads else values
-        target = f"blk.{block}.{_PARTS[part]}.weight.lora_{half.lower()}"
-        writer.add_tensor(target, matrix.astype("float16"))
+        values = adapter.tensors[name]
+        turned = kind.permuted and half == "B" and part in heads
+        matrix = permute(values, heads[part]) if turned else values
+        where = "output" if part == "lm_head" else f"blk.{block}.{_PARTS[part]}"
+        writer.add_tensor(f"{where}.weight.lora_{half.lower()}", matrix.astype("float16"))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
+def _expressible(config: dict[str, Any]) -> None:
+    """A GGUF adapter is pairs of matrices and one alpha: nothing else of PEFT's fits in."""
+    extras = ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save",
+              "trainable_token_indices", "fan_in_fan_out", "lora_bias")  # fmt: skip
+    used = [key for key in extras if config.get(key)]
+    if config.get("bias", "none") != "none":
+        used.append("bias")
+    if config.get("peft_type", "LORA") != "LORA":
+        used.append("peft_type")
+    if used:
+        raise WeightsError(f"cannot export an adapter that uses {', '.join(used)}")
+
+
 def _parse(name: str) -> tuple[int, str, str]:
     found = _TENSOR.fullmatch(name)
-    if not found or found["part"] not in _PARTS:
-        raise WeightsError(f"cannot export the adapted tensor {name}")
-    return int(found["block"]), found["part"], found["half"]
+    if found and (found["part"] in _PARTS if found["block"] else found["part"] == "lm_head"):
+        return int(found["block"] or 0), found["part"], found["half"]
+    raise WeightsError(f"cannot export the adapted tensor {name}")
 
 
 def _order(name: str) -> tuple[int, int, str]:
     block, part, half = _parse(name)
-    return block, list(_PARTS).index(part), half
+    return block, [*_PARTS, "lm_head"].index(part), half

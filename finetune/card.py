@@ -14,6 +14,7 @@ from digest.prompt import PROMPT_VERSION, STOP, system
 from finetune.evaluate import markdown
 from finetune.metrics import HEADLINE
 from finetune.prepared import FACTS
+from finetune.verify import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def write(
     out: Path,
     run: Run,
     exams: Mapping[str, dict[str, float]],
-    agreement: Mapping[str, dict[str, Any]],
+    agreement: Mapping[str, Form],
     averaged: int,
 ) -> Path:
     """Write README.md into `out`. `exams` maps a column's title to its metrics, `agreement` a
@@ -157,18 +158,24 @@ bootstrap intervals over rows. `finetune/metrics.py` defines each name.
 {markdown(dict(exams))}"""
 
 
-def _agreement(agreement: Mapping[str, dict[str, Any]]) -> str:
+def _agreement(table: Mapping[str, Form]) -> str:
+    if not table:
+        return "## The same answers everywhere\n\nNot measured yet.\n"
     rows = "".join(
-        f"| {name} | {a['same_fields']}/{a['fields']} | {a['same_answers']}/{a['answers']} |\n"
-        for name, a in agreement.items()
+        f"| {name} | {form.makeup.size / 1e6:.0f} MB | {form.makeup.bits_per_weight:.2f} "
+        f"| {len(form.makeup.fell_back)} | {form.agreement.share:.1%} "
+        f"({form.agreement.same_fields}/{form.agreement.fields}) "
+        f"| {form.agreement.same_answers}/{form.agreement.answers} |\n"
+        for name, form in table.items()
     )
     return f"""## The same answers everywhere
 
-Greedy answers of the exported forms in llama.cpp (with the grammar) against the trained model in
-transformers (float32, without a grammar; where that breaks the contract, all its fields differ):
+Answers of the exported forms in llama.cpp against the trained model in transformers (float32),
+all asked the reference questions greedily and without a grammar. Fell back: matrices whose width
+does not fit the type that the form is named after, stored in a larger one.
 
-| form | same fields | same answers |
-|---|---|---|
+| form | size | bits per weight | fell back | same fields | same answers |
+|---|---|---|---|---|---|
 {rows}"""
 
 

@@ -101,6 +101,9 @@ def _gguf(argument: str, *, grammar: bool) -> Engine:
     return EmbeddedEngine(files, grammar=grammar)
 
 
+_TOGETHER = 6  # prompts in one batch: weights are read once for all
+
+
 class PeftEngine:
     """Greedy decoding in transformers, float32, without a grammar: what training really made."""
 
@@ -123,6 +126,7 @@ class PeftEngine:
                 self._model = PeftModel.from_pretrained(self._model, str(adapter))
         self._model.eval()
         self._tokens = Tokens.load(base)
+        (self._stop,) = self._tokens.prompt(STOP)
         self.model = adapter.name if adapter else base.name
         self.context = int(self._model.config.max_position_embeddings)
 
@@ -131,25 +135,36 @@ class PeftEngine:
         return len(self._tokens.plain(text))
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
-        """One after another."""
+        """A few at a time, those of like length together."""
+        prompts = [self._tokens.prompt(chatml(ask.messages)) for ask in asks]
+        order = sorted(range(len(asks)), key=lambda index: len(prompts[index]))
+        for start in range(0, len(order), _TOGETHER):
+            part = order[start : start + _TOGETHER]
+            budgets = [asks[index].max_tokens for index in part]
+            written = self._generate([prompts[index] for index in part], max(budgets))
+            for index, ids, budget in zip(part, written, budgets, strict=True):
+                ended = ids[-1:] == [self._stop] and len(ids) <= budget
+                text = self._tokens.decode(ids[:-1] if ended else ids[:budget])
+                finish = "stop" if ended else "length"
+                yield Answer(index, text, finish, len(prompts[index]), min(len(ids), budget))
+
+    def _generate(self, prompts: Sequence[list[int]], budget: int) -> list[list[int]]:
+        """What is written after each prompt, the stop token included."""
         import torch
 
-        (stop,) = self._tokens.prompt(STOP)
-        for index, ask in enumerate(asks):
-            prompt = torch.tensor([self._tokens.prompt(chatml(ask.messages))])
-            with torch.inference_mode():
-                ids = self._model.generate(
-                    input_ids=prompt,
-                    attention_mask=torch.ones_like(prompt),
-                    max_new_tokens=ask.max_tokens,
-                    do_sample=False,
-                    eos_token_id=stop,
-                    pad_token_id=stop,
-                )[0, prompt.shape[1] :].tolist()
-            ended = bool(ids) and ids[-1] == stop
-            text = self._tokens.decode(ids[:-1] if ended else ids)
-            finish = "stop" if ended else "length"
-            yield Answer(index, text, finish, prompt.shape[1], len(ids))
+        width = max(map(len, prompts))
+        ids = [[self._stop] * (width - len(p)) + p for p in prompts]
+        seen = [[0] * (width - len(p)) + [1] * len(p) for p in prompts]
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=torch.tensor(ids),
+                attention_mask=torch.tensor(seen),
+                max_new_tokens=budget,
+                do_sample=False,
+                eos_token_id=self._stop,
+                pad_token_id=self._stop,
+            )[:, width:].tolist()
+        return [row[: row.index(self._stop) + 1] if self._stop in row else row for row in out]
 
     def close(self) -> None:
         """Free the model."""

@@ -1,29 +1,33 @@
-"""Ship a trained adapter: the folder `modelfiles/digest` and the proof that it is right.
+"""Turn a trained adapter into what llama.cpp and Ollama run, and prove that it is right.
 
-adapter.gguf        the LoRA for llama.cpp, Ollama and `digest model build`
-Modelfile           template, system message, stop token, context
-reference.jsonl     questions with the model's answers: what verification asks again
-README.md           the model card
+adapter.gguf        the LoRA, for llama.cpp, Ollama and `digest model build`
+NAME.QUANT.gguf     base and adapter merged, one file for each quantization
+Modelfile           template, system message, stop tokens, context; names the file beside it
+reference.jsonl     questions with the served model's answers: what verification asks again
+README.md           the model card, if a training run is named
 """
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from digest.engines import quantize
 from digest.engines.merge import merge
-from digest.errors import DigestError
-from digest.schema import FIELDS, DigestFields, Row
-from finetune import modelfile
+from digest.engines.verify import Question, read
+from digest.engines.weights import Weights
+from digest.errors import ConfigError, DigestError
+from finetune import modelfile, verify
 from finetune.adapters import Adapter, write_gguf
-from finetune.engines import open_engine
-from finetune.evaluate import agreement, predict
-from finetune.predictions import Prediction
+from finetune.convert import to_gguf
+from finetune.families import family
 
-FORMS = ("F32", "F16", "Q8_0")  # the last is the one that `digest model build` makes
+ADAPTER = "adapter.gguf"
 LIMIT = 20 * 1024 * 1024  # bytes: the adapter lives in git
+OLLAMA_BASE = "smollm2:135m"  # the default base under Ollama's name
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 
 Told = Callable[[str], None]
@@ -42,75 +46,121 @@ class Base:
         return config
 
 
-def ship(adapter: Adapter, base: Base, out: Path, name: str) -> Path:
-    """Write adapter.gguf and the Modelfile into `out`; return the adapter's path."""
-    out.mkdir(parents=True, exist_ok=True)
-    target = out / "adapter.gguf"
-    partial = target.with_suffix(".part")
-    about = {"name": name, "license": "apache-2.0", "description": "LoRA adapter made by Digest"}
-    write_gguf(adapter, base.config(), partial, about)
-    size = partial.stat().st_size
-    if size > LIMIT:
-        partial.unlink()
-        raise DigestError(f"the adapter would take {size:,} bytes, over {LIMIT:,}; lower lora.rank")
-    partial.replace(target)
-    text = modelfile.render("smollm2:135m", adapter="./adapter.gguf")
-    (out / "Modelfile").write_text(text, "utf-8")
-    return target
-
-
-def questions(path: Path = QUESTIONS) -> list[Row]:
-    """The reference questions: stories of our own, without labels."""
-    return [
-        Row(id=str(number), group=str(number), title=q["title"], text=q["text"],
-            digest=DigestFields())
-        for number, q in enumerate(map(json.loads, path.read_text("utf-8").splitlines()))
-    ]  # fmt: skip
-
-
-def verify(
-    adapter: Adapter, gguf: Path, base: Base, rows: Sequence[Row], out: Path, told: Told
-) -> dict[str, dict[str, Any]]:
-    """Ask the rows of the trained adapter in transformers and of every exported form in
-    llama.cpp; return how often each form's greedy answer agrees with the trained one's.
-
-    The answers of the last form, the one that is served, become `out`/reference.jsonl.
+@contextmanager
+def open_base(source: Path, folder: Path) -> Iterator[Base]:
+    """The base that `source` names (a GGUF file, or a folder that becomes one for the while),
+    with its converted `folder`. Raises WeightsError for a family that cannot be exported.
     """
-    with tempfile.TemporaryDirectory(prefix="digest-") as folder:
-        trained = adapter.save(Path(folder) / "peft")
-        truth = _answers(f"peft:{trained}", base, rows)
-        told(f"peft: {sum(p.valid for p in truth)} of {len(truth)} valid without a grammar")
-        table = {}
-        for name, kind in (("base + adapter", ""), *((f"merged {k}", k) for k in FORMS)):
-            spec = f"gguf:{base.gguf}+{gguf}"
-            if kind:
-                merged = Path(folder) / f"{kind}.gguf"
-                merge(base.gguf, gguf, merged, kind)
-                spec = f"gguf:{merged}"
-            answers = _answers(spec, base, rows)
-            table[name] = agreement(truth, answers)
-            told(f"{name}: {table[name]}")
-    write_references(out / "reference.jsonl", rows, answers)
+    if source.is_file():
+        yield Base(source, folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="digest-") as scratch:
+        gguf = Path(scratch) / "base.gguf"
+        to_gguf(folder, gguf, folder.name)
+        yield Base(gguf, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an export shall write."""
+
+    name: str = "digest"
+    adapter: bool = True
+    quantizations: tuple[str, ...] = ()
+    source: str = OLLAMA_BASE  # what the Modelfile names where no merged file is written
+
+    def __post_init__(self) -> None:
+        if not self.adapter and not self.quantizations:
+            raise ConfigError("nothing to export; give --adapter or --quant q8_0")
+        if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
+            raise ConfigError(f"{self.name!r} is no name for files; take letters and digits")
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The files of an export."""
+
+    modelfile: Path
+    adapter: Path | None = None
+    merged: dict[str, Path] = field(default_factory=dict)  # by quantization
+
+
+def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) -> Exported:
+    """Write the wanted files into `out`. All that can be refused is, before the first of them.
+
+    Raises WeightsError, ConfigError or EngineUnavailable with what stands in the way.
+    """
+    kind = family(base.config())
+    if not wanted.quantizations and not kind.ollama_adapter:
+        raise ConfigError(
+            f"Ollama runs no adapters over {kind.architecture}; export merged: --quant q8_0"
+        )
+    for name in wanted.quantizations:
+        quantize.available(name)
+    source = f"./{_merged(wanted, wanted.quantizations[0])}" if wanted.quantizations else ""
+    text = modelfile.of(
+        base.folder, source or wanted.source, "" if source else f"./{ADAPTER}"
+    ).render()
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".digest-", dir=out) as scratch:
+        parts = Path(scratch)
+        about = {"name": wanted.name, "description": "LoRA adapter made by Digest"}
+        write_gguf(adapter, base.config(), parts / ADAPTER, about)
+        if wanted.adapter and (size := (parts / ADAPTER).stat().st_size) > LIMIT:
+            raise DigestError(
+                f"the adapter would take {size:,} bytes, over {LIMIT:,}; lower lora.rank"
+            )
+        for name in wanted.quantizations:
+            merge(base.gguf, parts / ADAPTER, parts / _merged(wanted, name), name)
+        (parts / "Modelfile").write_text(text, "utf-8")
+        if not wanted.adapter:
+            (parts / ADAPTER).unlink()
+        for part in sorted(parts.iterdir()):
+            part.replace(out / part.name)
+    merged = {name: out / _merged(wanted, name) for name in wanted.quantizations}
+    for path in merged.values():
+        told(f"{path}: {quantize.makeup(path).line()}")
+    if wanted.adapter:
+        told(f"{out / ADAPTER}: {(out / ADAPTER).stat().st_size:,} bytes")
+    return Exported(out / "Modelfile", out / ADAPTER if wanted.adapter else None, merged)
+
+
+def _merged(wanted: Wanted, quantization: str) -> str:
+    return f"{wanted.name}.{quantization.lower()}.gguf"
+
+
+def questions(path: Path = QUESTIONS) -> list[Question]:
+    """The reference questions: items of our own, without answers."""
+    return read(path)
+
+
+def prove(
+    adapter: Adapter,
+    base: Base,
+    done: Exported,
+    compared: Sequence[str],
+    asked: Sequence[Question],
+    told: Told,
+) -> dict[str, verify.Form]:
+    """How often the exported files, and merged forms of the quantizations `compared` that are
+    made for this only, answer as the trained adapter does; reference.jsonl beside an adapter.
+    """
+    with tempfile.TemporaryDirectory(prefix="digest-") as scratch:
+        folder = Path(scratch)
+        peft = adapter.save(folder / "peft")
+        lora = folder / ADAPTER
+        write_gguf(adapter, base.config(), lora, {})
+        forms = {}
+        if done.adapter:
+            plain = folder / "base.gguf"
+            merge(base.gguf, None, plain, "F16")
+            forms[verify.ADAPTER] = Weights(plain, done.adapter, "base+adapter")
+        for name in dict.fromkeys((*compared, *done.merged)):
+            path = done.merged.get(name) or folder / f"{name}.gguf"
+            if name not in done.merged:
+                merge(base.gguf, lora, path, name)
+            forms[f"merged {name}"] = Weights(path, None, path.stem)
+        table = verify.verify(peft, base.folder, forms, asked, told)
+    if done.adapter:
+        verify.references(base.gguf, done.adapter, asked, done.modelfile.parent / "reference.jsonl")
     return table
-
-
-def write_references(path: Path, rows: Sequence[Row], answers: Sequence[Prediction]) -> None:
-    """Questions with the model's answers: `title`, `text`, `fields`, `answer`."""
-    lines = [
-        {
-            "title": row.title,
-            "text": row.text,
-            "fields": list(FIELDS),
-            "answer": answer.digest and answer.digest.as_dict(),
-        }
-        for row, answer in zip(rows, answers, strict=True)
-    ]
-    path.write_text("".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines), "utf-8")
-
-
-def _answers(spec: str, base: Base, rows: Sequence[Row]) -> list[Prediction]:
-    engine = open_engine(spec, base.folder)
-    try:
-        return predict(rows, engine)
-    finally:
-        engine.close()

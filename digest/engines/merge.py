@@ -1,20 +1,23 @@
 """Merge GGUF base weights and a GGUF LoRA adapter into one GGUF file, with numpy alone.
 
-Works in GGUF's own tensor layout, so the query and key rows, which llama.cpp keeps permuted,
-need no care: base and adapter are permuted alike.
+Works in GGUF's own tensor layout, whatever the model's family: the query and key rows, which
+llama.cpp keeps permuted in some, are permuted alike in base and adapter; biases and the factors
+of long rotary embeddings are copied. The sum is formed in float32 and rounded once.
 """
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from digest.engines import quantize
 from digest.errors import EngineUnavailable, WeightsError
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, np.dtype[np.float32]]
-    Adapter = dict[str, tuple[Array, Array, float]]
+    Deltas = dict[str, tuple[Array, Array, float]]
 
 _A, _B = ".lora_a", ".lora_b"
 
@@ -31,10 +34,10 @@ def merge(
 ) -> None:
     """Write `base` + alpha/r · B·A of `adapter` to `out`, matrices as `quantization`.
 
-    `quantization` is a type of ggml that gguf can write (Q8_0, F16, F32, ...). Vectors stay in
-    F32; tokenizer, chat template and all other metadata are copied. `progress` is told tensors
-    done and in all. Raises WeightsError if the adapter does not fit, EngineUnavailable if the
-    package gguf is missing.
+    `quantization` is one of `quantize.QUANTIZATIONS`. Vectors stay in F32; tokenizer, chat
+    template and all other metadata are copied. `progress` is told tensors done and in all.
+    Raises WeightsError if the adapter does not fit or the disk has no room, EngineUnavailable
+    if the package gguf, or for a k-quant the one that writes it, is missing.
     """
     try:
         import gguf
@@ -43,33 +46,83 @@ def merge(
             "merging weights needs the package gguf; "
             "install it with `pip install 'newsdigest[embedded]'`"
         ) from error
+    quantize.available(quantization)
     try:
         reader = gguf.GGUFReader(base)
-        deltas = _adapter(gguf, adapter) if adapter else {}
+        family = reader.fields["general.architecture"].contents()
+        deltas = _deltas(gguf, adapter, family) if adapter else {}
     except (ValueError, OSError, KeyError) as error:
+        if isinstance(error, WeightsError):
+            raise
         raise WeightsError(f"{adapter or base} cannot be read as GGUF: {error}") from error
-    target = gguf.GGMLQuantizationType[quantization]
-    writer = gguf.GGUFWriter(out, arch=reader.fields["general.architecture"].contents())
+    _check(deltas, {tensor.name for tensor in reader.tensors}, adapter, base)
+    writer = gguf.GGUFWriter(out, arch=family)
     for field in reader.fields.values():
         if not field.name.startswith("GGUF.") and field.name not in _OWN:
             inner = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
             writer.add_key_value(field.name, field.contents(), field.types[0], sub_type=inner)
     writer.add_file_type(getattr(gguf.LlamaFileType, f"MOSTLY_{quantization}", 0))
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    for done, tensor in enumerate(reader.tensors, start=1):
-        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-        if tensor.name in deltas:
-            values = _add(tensor.name, values, *deltas.pop(tensor.name))
-        kind = target if values.ndim > 1 else gguf.GGMLQuantizationType.F32
-        writer.add_tensor(tensor.name, gguf.quants.quantize(values, kind), raw_dtype=kind)
-        if progress:
-            progress(done, len(reader.tensors))
-    if deltas:
-        raise WeightsError(f"{adapter} has weights for {min(deltas)}, which {base} lacks")
+    kinds = _kinds(reader, family, quantization)
+    for tensor in reader.tensors:
+        _announce(gguf, writer, tensor, kinds[tensor.name])
+    _room(out, sum(info.nbytes for info in writer.tensors[0].values()))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    writer.write_ti_data_to_file()
+    try:
+        for done, tensor in enumerate(reader.tensors, start=1):  # one in memory at a time
+            values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+            if tensor.name in deltas:
+                values = _add(tensor.name, values, *deltas[tensor.name])
+            writer.write_tensor_data(quantize.encode(values, kinds[tensor.name]))
+            if progress:
+                progress(done, len(reader.tensors))
+    finally:
+        writer.close()
+
+
+def _kinds(reader: Any, family: str, quantization: str) -> dict[str, str]:
+    """Tensor -> the type it is written as."""
+    blocks = int(reader.fields[f"{family}.block_count"].contents())
+    tied = all(tensor.name != "output.weight" for tensor in reader.tensors)
+    return {
+        tensor.name: quantize.fitting(
+            quantize.promised(quantization, tensor.name, blocks, tied), int(tensor.shape[0])
+        )
+        if len(tensor.shape) > 1
+        else "F32"
+        for tensor in reader.tensors
+    }
+
+
+def _announce(gguf: Any, writer: Any, tensor: Any, kind: str) -> None:
+    """Put a tensor's name, shape and type into the header."""
+    import numpy as np
+
+    target = gguf.GGMLQuantizationType[kind]
+    shape = [int(size) for size in reversed(tensor.shape)]  # GGUF counts columns first
+    dtype = {"F32": np.float32, "F16": np.float16}.get(kind, np.uint8)
+    if dtype is np.uint8:
+        shape = list(gguf.quant_shape_to_byte_shape(shape, target))
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    writer.add_tensor_info(tensor.name, shape, np.dtype(dtype), size, raw_dtype=target)
+
+
+def _room(out: Path, size: int) -> None:
+    """Refuse before a byte is written what would fill the disk."""
+    free = shutil.disk_usage(out.parent).free
+    if size > free:
+        raise WeightsError(
+            f"{out.name} would take {size:,} bytes and {out.parent} has {free:,} free; "
+            "free some, or name another folder"
+        )
+
+
+def _check(deltas: "Deltas", there: set[str], adapter: Path | None, base: Path) -> None:
+    if missing := sorted(deltas.keys() - there):
+        tied = " (its output is tied to its embedding)" if missing == ["output.weight"] else ""
+        raise WeightsError(f"{adapter} has weights for {missing[0]}, which {base} lacks{tied}")
 
 
 def _add(name: str, values: "Array", a: "Array", b: "Array", scale: float) -> "Array":
@@ -78,9 +131,11 @@ def _add(name: str, values: "Array", a: "Array", b: "Array", scale: float) -> "A
     return values + scale * (b @ a)
 
 
-def _adapter(gguf: Any, path: Path) -> "Adapter":
+def _deltas(gguf: Any, path: Path, family: str) -> "Deltas":
     """Target tensor -> A (r, in), B (out, r) and alpha/r."""
     reader = gguf.GGUFReader(path)
+    if (made_for := reader.fields["general.architecture"].contents()) != family:
+        raise WeightsError(f"{path} is an adapter for the family {made_for}, not for {family}")
     alpha = float(reader.fields["adapter.lora.alpha"].contents())
     halves = {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors}
     names = [name.removesuffix(_A) for name in halves if name.endswith(_A)]

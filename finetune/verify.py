@@ -1,0 +1,86 @@
+"""Does the exported model answer as the trained one? Both asked the same, greedily and without a
+grammar: constrained decoding would cut lists and loops that the trained model writes to their
+end, and count as a difference what is none.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from digest.engines.embedded import EmbeddedEngine
+from digest.engines.merge import merge
+from digest.engines.quantize import Makeup, makeup
+from digest.engines.verify import Agreement, Question, ask, compare, write
+from digest.engines.weights import Weights
+from digest.errors import DigestError
+from digest.protocols import Engine
+from finetune.engines import PeftEngine
+
+THRESHOLD = 0.95  # of the fields, for forms that round to half floats at most
+EXACT = ("F32", "F16", "BF16")
+ADAPTER = "base F16 + adapter"
+BUDGET = 400  # tokens of an answer: what runs longer is a loop, and compared up to here
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An exported form, and how often it answers as the trained model does."""
+
+    agreement: Agreement
+    makeup: Makeup
+
+    def line(self) -> str:
+        """For people."""
+        return f"{self.agreement}; {self.makeup.line()}"
+
+
+def verify(
+    peft: Path,
+    base: Path,
+    forms: Mapping[str, Weights],
+    questions: Sequence[Question],
+    told: Told,
+) -> dict[str, Form]:
+    """Ask the adapter in the PEFT folder `peft` over the converted `base`, and each form."""
+    truth = answers(PeftEngine(base, peft), questions)
+    table = {}
+    for name, weights in forms.items():
+        engine = EmbeddedEngine(weights, grammar=False)
+        found = compare(truth, answers(engine, questions))
+        table[name] = Form(found, makeup(weights.path))
+        told(f"{name}: {table[name].line()}")
+    return table
+
+
+def answers(engine: Engine, questions: Sequence[Question]) -> list[str]:
+    """The engine's answers to all questions; closes it."""
+    try:
+        return ask(engine, questions, budget=BUDGET)
+    finally:
+        engine.close()
+
+
+def demand(table: Mapping[str, Form], threshold: float) -> None:
+    """Raises DigestError if a form that should answer as the trained model does, does not."""
+    for name, form in table.items():
+        exact = name == ADAPTER or form.makeup.quantization in EXACT
+        if exact and form.agreement.share < threshold:
+            raise DigestError(
+                f"{name} agrees with the trained model in {form.agreement}, under the threshold "
+                f"of {threshold:.0%}; the export is not right (or lower --threshold)"
+            )
+
+
+def references(base: Path, adapter: Path, questions: Sequence[Question], out: Path) -> None:
+    """Write the answers of the form that `digest model build` makes, decoded as it serves."""
+    with tempfile.TemporaryDirectory(prefix="digest-") as folder:
+        merged = Path(folder) / "digest.q8_0.gguf"
+        merge(base, adapter, merged, "Q8_0")
+        engine = EmbeddedEngine(Weights(merged, None, merged.stem))
+        try:
+            write(out, questions, ask(engine, questions))
+        finally:
+            engine.close()
