@@ -41,7 +41,6 @@ class Runs:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_hundred_kills_lose_nothing_and_repeat_nothing(kill_ground, letter):
     world, home = kill_ground
     runs = Runs(home)
