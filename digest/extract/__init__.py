@@ -41,12 +41,14 @@ def read(raw: RawDocument) -> Document:
         sender = letter.sender_address
         published = letter.date or published
         warnings += letter.warnings
+        drawn = bool(letter.html)
         html = letter.html or plain.from_text(letter.plain)
         body = letter.html or letter.plain
     else:
         body, trouble = charset.decode(raw.content, raw.charset, html=raw.media_type == "text/html")
         warnings += [trouble] if trouble else []
-        if raw.media_type == "text/html":
+        drawn = raw.media_type == "text/html"
+        if drawn:
             html = body
         elif raw.media_type == "text/markdown":
             html = plain.from_markdown(body)
@@ -56,7 +58,7 @@ def read(raw: RawDocument) -> Document:
         html = html[: dom.MAX_CHARS]
         warnings.append("only the first 2 MiB of the text were read")
     page = layout.read(html)
-    kept = boilerplate.clean(page.blocks)
+    kept = boilerplate.clean(page.blocks, twins=drawn)
     title = " ".join((title or boilerplate.forwarded_subject(page.blocks) or page.title).split())
     if raw.whole:
         drafts = [items.Draft(title, list(kept), [raw.url] if raw.url else [], kind="story")]

@@ -22,9 +22,13 @@ _HEADER_SHARE = 0.35  # a header reaches no further into the page
 _MAX_PLAIN = 60  # words: a longer block in the body's type is content whatever it mentions
 
 
-def clean(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks that are content."""
-    kept = _without_contents(_without_repeats(_without_index(blocks)))
+def clean(blocks: Sequence[Block], *, twins: bool = True) -> list[Block]:
+    """The blocks that are content; of a paragraph and its twins the first.
+
+    Without `twins` all stay: in plain text two stories that say the same mean it.
+    """
+    kept = _without_index(blocks)
+    kept = _without_contents(_without_repeats(kept) if twins else kept)
     if not kept:
         return kept
     size = body_size(kept)

@@ -170,7 +170,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
             stop -= 1
         head = heads[number]
         body = _trim(plan, number, stop, compact, size)
-        if not last and _names_section(head, body, plan, end):
+        if not last and _names_section(number, body, plan, end):
             section = headline(head.title if head else blocks[number].spans)
             _apart(drafts, body, blocks[end], section)
             ahead = list(blocks[stop:end])
@@ -180,6 +180,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         draft.marks = [b.text for b in ahead if not picture(b)]
         draft.marks += [b.text for b in blocks[number + 1 + len(body) : stop]][:1]
         draft.hrefs += [s.href for b in ahead for s in b.spans if is_target(s.href)]
+        draft.hrefs += [s.href for b in body if picture(b) for s in b.spans if is_target(s.href)]
         titled = same(draft.title, title) and not draft.hrefs
         if not drafts and not last and (titled or _banner(plan, number, body)):
             _introduce(drafts, body, title, size)
@@ -290,12 +291,12 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
     A part of it between rules that names a sponsor first is an advert.
     """
     for part in _ruled(blocks):
-        mark, rest = part[0], part[1:]
-        if sponsored(mark.text, "", []) and sum(b.words for b in rest) >= ADVERT_WORDS:
-            draft = _draft(mark, None, rest)
-            draft.kind = "sponsor"
-            drafts.append(draft)
-            blocks = [block for block in blocks if block not in part]
+        first = next((n for n, b in enumerate(part[:3]) if sponsored(b.text, "", [])), len(part))
+        advert = part[first:]
+        if sum(b.words for b in advert[1:]) >= ADVERT_WORDS:
+            drafts.append(_draft(advert[0], None, advert[1:]))
+            drafts[-1].kind = "sponsor"
+            blocks = [block for block in blocks if block not in advert]
     text = [b for b in blocks if not picture(b) and not button(b) and weight(b, size) < 0.5]
     if len(text) > 2 and not drafts:
         _apart(drafts, text[:1], text[1], "")
@@ -336,9 +337,11 @@ def _linked(block: Block) -> bool:
     return any(is_target(span.href) for span in block.spans)
 
 
-def _names_section(head: Head | None, body: Sequence[Block], plan: Outline, end: int) -> bool:
+def _names_section(number: int, body: Sequence[Block], plan: Outline, end: int) -> bool:
+    head = plan.heads[number]
     if head is None:
-        return not body and not plan.blocks[end - 1].entry
+        alone = not body and not plan.blocks[end - 1].entry
+        return alone and plan.blocks[number].words <= MASTHEAD_WORDS
     if head.rest or head.href or head.look.listed:
         return False
     text = [block for block in body if not picture(block)]
@@ -366,6 +369,7 @@ def _draft(block: Block, head: Head | None, body: list[Block]) -> Draft:
         if head.href:
             draft.hrefs.append(head.href)
     inner = [*([block] if head is None or head.rest else []), *body]
+    inner = [b for b in inner if not picture(b)]
     draft.hrefs += [s.href for b in inner if action(b) for s in b.spans[-1:] if is_target(s.href)]
     draft.hrefs += [s.href for b in inner for s in b.spans if is_target(s.href)]
     draft.hrefs += [s.href for b in inner for s in b.spans if s.href[:7].lower() == "mailto:"]

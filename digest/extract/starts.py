@@ -77,6 +77,7 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
             judge.sections |= {head.index for head in members}
     judge.join_targets()
     judge.rules()
+    judge.cards()
     return Outline(blocks, heads, judge.starts)
 
 
@@ -164,6 +165,43 @@ class _Judge:
             for number in ruled:
                 if not picture(self.blocks[number]) and not button(self.blocks[number]):
                     self.starts[number] = True
+
+    def cards(self) -> None:
+        """Paragraphs without a headline are items if each has its own cell, and a link at its end.
+
+        Two or more in a row under the name of a section; or one behind the button that closes an
+        item, with a picture to part them.
+        """
+        run: list[int] = []
+        label = parted = pressed = False
+        for number, block in enumerate(self.blocks):
+            if picture(block):
+                parted = pressed and block.gap >= Gap.CELL
+                continue
+            if self.starts[number]:
+                self.close(run)
+                head = self.heads[number]
+                label = head is not None and not head.href and not head.rest
+            elif self.heads[number] is None and self.card(block):
+                if parted:
+                    self.starts[number] = True
+                elif label or run:
+                    run.append(number)
+            else:
+                self.close(run)
+            label = label and self.starts[number]
+            pressed, parted = button(block), False
+        self.close(run)
+
+    def card(self, block: Block) -> bool:
+        return block.gap >= Gap.CELL and block.words >= _LONG_ENTRY and not block.marker
+
+    def close(self, run: list[int]) -> None:
+        linked = [number for number in run if action(self.blocks[number])]
+        if len(run) > 1 and len(linked) >= 0.6 * len(run):
+            for number in run:
+                self.starts[number] = True
+        run.clear()
 
     def accept(self, members: Sequence[Head]) -> None:
         for head in members:

@@ -63,8 +63,8 @@ MAILING = _any(
 
 # Law, address, imprint.
 LEGAL = _any(
-    r"©|\(c\) ?(?:19|20)\d\d|copyright|all rights reserved|alle rechte|tous droits|todos los "
-    r"derechos|todos os direitos|版权所有|版權所有|著作権|"
+    r"©|\(c\) ?(?:19|20)\d\d|copyright\W{0,3}(?:\(c\)|\d{4}|by\b)|"
+    r"all rights reserved|alle rechte|tous droits|todos los derechos|todos os direitos|版权所有|版權所有|著作権|"
     r"privacy (?:policy|notice|statement)|terms of "
     r"(?:use|service)|terms (?:and|&) conditions|terms apply",
     r"datenschutz|impressum|geschäftsführ|amtsgericht|handelsregister|ust-?id|umsatzsteuer|"
