@@ -1,4 +1,8 @@
-"""What the emulator `myworld` is strict about: search, Docs, uploads, sign-ins, and faults."""
+"""What the emulator `myworld` is strict about: search, Docs, uploads, sign-ins, and faults.
+
+It takes a Doc's text as it is sent and exports it again, so reading a Doc back proves what Digest
+sent and that nothing is lost on the way; how Docs shows it is Google's own importer's work.
+"""
 
 import json
 import re
@@ -176,3 +180,47 @@ def test_an_access_token_that_ends_is_renewed_and_a_bad_sign_in_named(sink, at_m
     file.write_text(json.dumps(json.loads(file.read_text()) | {"refresh_token": "garbage"}))
     done = at_myworld.digest("auth", "google", "--check", check=2)
     assert "digest auth google" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+RICH = """\
+---
+title: x
+---
+
+# Digest of today
+
+Read [the first](#a-first-story) and [the source](https://a.example/1?a=b&c=d#e).
+
+## Markets
+
+### 1. A first story
+
+**9/10** · [The Wire](https://wire.example/path_(x)) · *19 November*
+
+- one [link](https://b.example/2)
+- two
+
+| company | change |
+|---|---|
+| [Acme](https://acme.example/) | 4 % |
+| Gröning & Söhne | -1 % |
+
+1. first
+2. second
+"""
+
+
+def test_a_doc_keeps_headings_links_and_tables(sink, myworld):
+    sink().deliver("k1", "name", RICH, "")
+    [doc] = myworld.files()
+    exported = myworld.content(doc)
+    headings, links = headings_and_links(exported)
+    assert headings == [("h1", "Digest of today"), ("h2", "Markets"), ("h3", "1. A first story")]
+    assert links == [
+        "https://a.example/1?a=b&c=d#e", "https://wire.example/path_(x)", "https://b.example/2",
+        "https://acme.example/",
+    ]  # fmt: skip
+    reader = MarkdownIt().enable("table")
+    kinds = [token.type for token in reader.parse(exported)]
+    assert kinds.count("tr_open") == 3 and kinds.count("list_item_open") == 4
+    assert exported.startswith("# "), "front matter would be read as a table or as text"
