@@ -71,6 +71,7 @@ def report(
                     sources=specs,
                     sinks=sinks,
                     engine_note=note,
+                    taste=chosen.taste,
                     settles=False,  # a look back must not empty the next morning's report
                 )
                 if deliver:

@@ -77,6 +77,7 @@ def run(
         since=options.start_of(chosen.since),
         open_engine=lambda: engines.open_or_degrade(chosen),
         open_sink=lambda spec: integrations.sink(spec, chosen),
+        taste=chosen.taste,
         empty_report=chosen.empty_report,
     )
     if dry_run:

@@ -18,6 +18,7 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 from digest.extract.links import canonical
+from digest.interests import Match
 from digest.records import Analyzed
 from digest.terms import words
 
@@ -51,6 +52,7 @@ class Story:
 
     members: tuple[Analyzed, ...]
     score: float = 1.0
+    interests: tuple[Match, ...] = ()  # of the reader, the closest first
 
     @property
     def lead(self) -> Analyzed:

@@ -7,13 +7,14 @@ deletes, so what arrives between two pages moves nothing.
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from digest.errors import LedgerError
+from digest.interests import stem as stemmed
 from digest.schema import DigestFields
 from digest.trends import Mentions, labels
 
@@ -212,6 +213,25 @@ class Reader:
             ):
                 fields = DigestFields.model_validate_json(row["digest"])
                 yield Mentions(row["id"], row["publisher"] or row["source"], labels(fields))
+
+    def frequencies(self, wanted: Iterable[str]) -> tuple[dict[str, int], int]:
+        """About how many items hold each of these stems, and how many items there are."""
+        counts = dict.fromkeys(wanted, 0)
+        with _reading():
+            self._db.execute(
+                "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary "
+                "USING fts5vocab(main, 'search', 'row')"
+            )
+            for stem in counts:
+                low = stem.casefold()[: max(2, len(stem) - 1)]  # `batteri` stands for `battery`
+                for row in self._db.execute(
+                    "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ?",
+                    (low, low + "\U0010ffff"),
+                ):
+                    if stem in {stemmed(row["term"]), row["term"].upper()}:
+                        counts[stem] += row["doc"]
+            total = self._db.execute("SELECT count(*) FROM items").fetchone()[0]
+        return counts, int(total)
 
     def sources(self) -> list[SourceCount]:
         """What the ledger holds of each source, by name."""

@@ -5,10 +5,17 @@ Every key has a default, an unknown key is an error that names its line.
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,7 +24,10 @@ from pydantic_settings import (
 )
 
 from digest.errors import ConfigError
+from digest.interests import Mutes, Taste
+from digest.records import ItemKind
 
+Words = Annotated[str, StringConstraints(pattern=r"\w", max_length=200)]
 EngineName = Literal["auto", "ollama", "embedded", "extractive"]
 
 
@@ -51,6 +61,16 @@ class HttpSettings(BaseModel):
     allow: list[str] = []  # your own hosts at private addresses: "nas.lan", "localhost:8080"
     timeout: float = Field(default=30.0, gt=0)  # seconds for one page, redirects included
     size: int = Field(default=16 * 2**20, gt=0)  # bytes of one page
+
+
+class MuteSettings(BaseModel):
+    """Table `[mute]`: what reports do not tell; its titles stand at their end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    words: list[Words] = []  # in headline, summary, names or themes of a story
+    publishers: list[Words] = []
+    kinds: list[ItemKind] = []  # e.g. "sponsor"
 
 
 class ImapSettings(BaseModel):
@@ -107,10 +127,21 @@ class Settings(BaseSettings):
     ledger: Path = Field(default_factory=lambda: user_data_path("digest") / "ledger.db")
     ollama: OllamaSettings = OllamaSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    interests: list[Words] = []  # e.g. "offshore wind": stories that match come first
+    mute: MuteSettings = MuteSettings()
     http: HttpSettings = HttpSettings()
     imap: ImapSettings = ImapSettings()
     google: GoogleSettings = Field(default_factory=GoogleSettings)
     smtp: SmtpSettings = SmtpSettings()
+
+    @property
+    def taste(self) -> Taste:
+        """What the reader wants to see first, and what not at all."""
+        mute = self.mute
+        return Taste(
+            tuple(dict.fromkeys(self.interests)),
+            Mutes(tuple(mute.words), tuple(mute.publishers), tuple(mute.kinds)),
+        )
 
     @classmethod
     def settings_customise_sources(

@@ -19,6 +19,11 @@ STOP = frozenset(
 )
 
 
+def key(label: str) -> str:
+    """What labels that differ only in case, spacing or punctuation have in common."""
+    return re.sub(r"\W+", " ", label.casefold()).strip()
+
+
 def words(text: str) -> Iterable[str]:
     """Casefolded words without the commonest; character pairs where a script has no spaces."""
     for match in WORD.finditer(text.casefold()):

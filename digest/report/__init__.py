@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from digest.cluster import Story, cluster
+from digest.interests import Taste
 from digest.records import Analyzed, Document, Skip, fingerprint
 from digest.report import rank
 from digest.report.counts import tally
@@ -13,6 +14,8 @@ from digest.report.html import page
 from digest.report.markdown import write
 from digest.report.model import Contents, Report
 from digest.report.phrases import period as written_period
+from digest.terms import key
+from digest.trends import Earlier, Mentions, Trends, compare, labels
 
 __all__ = ["Report", "build"]
 
@@ -27,13 +30,16 @@ def build(
     failures: Sequence[tuple[str, str]] = (),
     note: str = "",
     documents: Sequence[Document] = (),
+    taste: Taste | None = None,
+    earlier: Earlier | None = None,
 ) -> Report:
     """Cluster, rank, group and write.
 
     `period` is the first and last moment the report tells of, `failures` holds (source SPEC,
     reason), `note` says why another engine ran than was asked for. `documents` names those that
-    brought no item too; those of the digests are known anyway. The same input in any order gives
-    the same report; only `generated` is not part of its id.
+    brought no item too; those of the digests are known anyway. `taste` holds what the reader
+    wants first or not at all, `earlier` what trends are told against. The same input in any order
+    gives the same report; only `generated` is not part of its id.
     """
     contents = arrange(
         analyzed,
@@ -44,6 +50,8 @@ def build(
         failures=failures,
         note=note,
         documents=documents,
+        taste=taste or Taste(),
+        earlier=earlier,
     )
     counts = tally(contents)
     markdown = write(contents, counts)
@@ -66,15 +74,17 @@ def arrange(
     failures: Sequence[tuple[str, str]],
     note: str,
     documents: Sequence[Document],
+    taste: Taste,
+    earlier: Earlier | None,
 ) -> Contents:
     """Everything a report says, in order."""
-    stories = cluster(analyzed)
+    stories, muted = _heard(analyzed, taste)
     news = rank.ranked(story for story in stories if story.lead.item.kind not in rank.APART)
     sections = rank.sections(news)
     entries = [entry for section in sections for entry in section.entries]
     companies = rank.mentions(entries, lambda one: one.digest.fields.company_names or ())
     names = rank.mentions(entries, lambda one: one.digest.fields.names or ())
-    known_companies = {rank.key(company.label) for company in companies}
+    known_companies = {key(company.label) for company in companies}
     known = {one.id: one for one in (*documents, *(each.document for each in analyzed))}
     return Contents(
         title=f"Digest of {written_period(*period)}",
@@ -86,13 +96,53 @@ def arrange(
         apart=_apart(stories),
         recurring=tuple(rank.recurring(entries)),
         companies=tuple(companies),
-        names=tuple(name for name in names if rank.key(name.label) not in known_companies),
+        names=tuple(name for name in names if key(name.label) not in known_companies),
         analyzed=tuple(sorted(analyzed, key=_place)),
         documents=tuple(known[key] for key in sorted(known)),
         skips=tuple(sorted(set(skips), key=lambda skip: (skip.source, skip.origin, skip.reason))),
         failures=tuple(sorted(set(failures))),
         note=note,
+        muted=tuple(sorted(muted, key=lambda pair: (pair[0], _place(pair[1])))),
+        interests=taste.interests,
+        trends=_trends(analyzed, earlier, taste) if earlier else None,
+        trends_since=earlier.since if earlier else None,
     )
+
+
+def _heard(
+    analyzed: Sequence[Analyzed], taste: Taste
+) -> tuple[list[Story], list[tuple[str, Analyzed]]]:
+    """The stories with the interests they meet, and (why, what) of all that is muted.
+
+    A publisher's or a kind's telling is muted alone; a muted word mutes the story, whoever told it.
+    """
+    muted = [(reason, one) for one in analyzed if (reason := taste.muted(one))]
+    silent = {id(one) for _, one in muted}
+    stories = []
+    for story in cluster([one for one in analyzed if id(one) not in silent]):
+        if reason := taste.muted_word(story.members):
+            muted += [(reason, one) for one in story.members]
+        elif story.lead.item.kind in rank.APART:
+            stories.append(story)
+        else:
+            stories.append(replace(story, interests=taste.matches(story.members)))
+    return stories, muted
+
+
+def _trends(analyzed: Sequence[Analyzed], earlier: Earlier, taste: Taste) -> Trends | None:
+    """What changed, muted or not: what is silenced is not gone; but nothing is said of it."""
+    now = (
+        Mentions(
+            one.document.id,
+            one.document.publisher or one.document.source,
+            labels(one.digest.fields),
+        )
+        for one in analyzed
+        if one.item.kind not in rank.APART
+    )
+    found = compare(now, earlier.mentions)
+    told = tuple(one for one in found.found if not taste.muted_text([one.label]))
+    return replace(found, found=told) if told else None
 
 
 def _place(one: Analyzed) -> tuple[str, int, str]:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from digest.records import Analyzed, Document
 from digest.report.counts import Counts, engines, without_model
-from digest.report.escape import code, text
-from digest.report.model import Contents
+from digest.report.escape import clean, code, link, text
+from digest.report.model import Contents, Entry, headline
 from digest.report.phrases import count
+from digest.report.sources import url_of
 
 
 def degraded_notes(contents: Contents) -> Iterator[str]:
@@ -44,6 +45,24 @@ def appendix(
     made = contents.analyzed
     yield "## How this report was made"
     yield "\n".join(f"- {line}" for line in _summary(contents, counts))
+    yield from _list(
+        "Your interests",
+        "",
+        [
+            f"{text(interest, 80)}: "
+            + (", ".join(reference(one.lead) for one in met) or "no story of this report")
+            for interest in contents.interests
+            for met in [_meeting(contents, interest)]
+        ],
+    )
+    yield from _list(
+        "Muted",
+        "Your settings keep these out of the report.",
+        _by_reason(
+            (text(reason, 200), link(clean(headline(one), 120), url_of(one)[0]))
+            for reason, one in contents.muted
+        ),
+    )
     yield from _list(
         "Sources that failed",
         "",
@@ -120,15 +139,25 @@ def _summary(contents: Contents, counts: Counts) -> Iterator[str]:
         )
     yield (
         f"Skipped documents: {counts.skipped:,}. Sources that failed: {counts.failed_sources:,}. "
-        f"Texts cut: {counts.cut:,}. Degraded digests: {counts.degraded:,}. "
-        f"Hidden elements removed: {counts.hidden_removed:,}. Names dropped: "
-        f"{counts.names_dropped:,}."
+        f"Muted items: {counts.muted:,}. Texts cut: {counts.cut:,}. "
+        f"Degraded digests: {counts.degraded:,}. Hidden elements removed: {counts.hidden_removed:,}. "
+        f"Names dropped: {counts.names_dropped:,}."
     )
     yield (
         "Stories are ranked by relevance from 1 to 10, as the model judged it for a reader who "
         "follows AI and technology, plus half a point for each further publisher that told them "
-        "(two points at most). A summary is a machine’s: follow its link before you rely on it."
+        "(two points at most)"
+        + (" and up to three points for an interest of yours" if contents.interests else "")
+        + ". A summary is a machine’s: follow its link before you rely on it."
     )
+
+
+def _meeting(contents: Contents, interest: str) -> list[Entry]:
+    return [
+        entry
+        for entry in contents.stories
+        if any(match.interest == interest for match in entry.story.interests)
+    ]
 
 
 def _names(names: Iterable[str]) -> str:

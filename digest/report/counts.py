@@ -17,6 +17,7 @@ class Counts:
     publishers: int
     items: int
     stories: int
+    muted: int  # items that the reader's settings keep out
     skipped: int  # documents that could not be read
     failed_sources: int
     cut: int  # items whose text was shortened for the model
@@ -37,6 +38,7 @@ def tally(contents: Contents) -> Counts:
         publishers=len({one.publisher or one.origin for one in contents.documents}),
         items=len(contents.analyzed),
         stories=len(contents.stories),
+        muted=len(contents.muted),
         skipped=len(contents.skips),
         failed_sources=len(contents.failures),
         cut=sum(one.tokens_cut > 0 for one in made),

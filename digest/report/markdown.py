@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from digest.cluster import Story
@@ -11,8 +12,9 @@ from digest.report.counts import Counts, engines, without_model
 from digest.report.escape import clean, clean_line, code, host, link, prose, text, words
 from digest.report.model import Contents, Entry, Mention, Section, headline, publishers
 from digest.report.phrases import count, day, period, stamp
-from digest.report.rank import key
 from digest.report.sources import also_links, other_urls, source_line, source_link, url_of
+from digest.terms import key
+from digest.trends import SHOWN, Direction, Trend, Trends, labels
 
 TITLE = 160  # characters of a title
 BRIEF = 160  # ... of the sentence in "What matters most"
@@ -28,6 +30,7 @@ def write(contents: Contents, counts: Counts) -> str:
         *writer.top(),
         *(block for section in contents.sections for block in writer.section(section)),
         *writer.apart(),
+        *writer.trends(),
         *writer.recurring(),
         *writer.index("Companies", contents.companies),
         *writer.index("Names", contents.names),
@@ -106,6 +109,7 @@ class Writer:
             f"{count(counts.stories, 'story', 'stories')} from "
             f"{count(counts.documents, 'document')} by "
             f"{count(counts.publishers, 'publisher')}, {period(*contents.period)}."
+            + (f" [{count(counts.muted, 'item')} muted](#muted)." if counts.muted else "")
         )
         notes = [*degraded_notes(contents)]
         if contents.note:
@@ -126,6 +130,7 @@ class Writer:
             yield "\n".join(
                 f"{place}. **[{text(entry.title, TITLE)}]({self.anchor(entry)})** "
                 f"· {mark(entry)}{source_link(entry.lead)}"
+                + (f" · {interest(entry)}" if interest(entry) else "")
                 + (f"\\\n   {said}" if (said := first_sentence(entry.lead)) else "")
                 for place, entry in enumerate(self.contents.top, start=1)
             )
@@ -158,6 +163,7 @@ class Writer:
             f"**{relevance(entry)}**" if relevance(entry) else "",
             source_line(entry.lead),
             f"covered by {told} sources" if told > 1 else "",
+            interest(entry),
             self.condition(entry.lead),
         ]
         yield " · ".join(fact for fact in facts if fact)
@@ -190,6 +196,7 @@ class Writer:
             relevance(entry),
             f"{text(one.document.publisher, 80) or code(one.document.origin)}, "
             + day(one.document.published),
+            interest(entry),
             self.condition(one),
             *(f"also {line}" for line in also_links(entry.story)),
         ]
@@ -203,6 +210,31 @@ class Writer:
         for title, stories in self.contents.apart:
             yield heading(2, title)
             yield "\n".join(f"- {apart_line(story)}" for story in stories)
+
+    def trends(self) -> Iterator[str]:
+        """What changed against the documents before, in counts."""
+        trends, since = self.contents.trends, self.contents.trends_since
+        if trends is None or since is None:
+            return
+        yield heading(2, "What is new, rising and gone")
+        yield (
+            f"Compared with the {count(trends.before, 'document')} since {day(since)} that came "
+            "before, each publisher with itself. Only what chance explains badly is listed."
+        )
+        spoken: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.contents.stories:
+            said = {
+                key(label) for one in entry.story.members for label in labels(one.digest.fields)
+            }
+            for same in said:
+                spoken[same].append(entry)
+        directions: tuple[Direction, ...] = ("new", "rising", "gone")
+        yield "\n".join(
+            f"- {direction.capitalize()}: {trend_line(one, trends)}"
+            + (f" ({self.numbers(spoken[key(one.label)])})" if spoken[key(one.label)] else "")
+            for direction in directions
+            for one in trends.of(direction)[:SHOWN]
+        )
 
     def recurring(self) -> Iterator[str]:
         """What several publishers speak of."""
@@ -249,6 +281,20 @@ def relevance(entry: Entry) -> str:
 def mark(entry: Entry) -> str:
     """Relevance as the first part of a list of facts."""
     return f"{relevance(entry)} · " if relevance(entry) else ""
+
+
+def interest(entry: Entry) -> str:
+    """Which of the reader's interests the story meets."""
+    met = ", ".join(text(match.interest, 80) for match in entry.story.interests)
+    return f"*matches your interest: {met}*" if met else ""
+
+
+def trend_line(one: Trend, trends: Trends) -> str:
+    """One label's numbers now and before, of documents."""
+    now = f"{one.now:,} of {trends.now:,} documents" if one.now else "no document"
+    before = f"{one.before:,} of {trends.before:,}" if one.before else "none"
+    who = count(one.publishers, "publisher")
+    return f"**{text(one.label, 80)}** ({one.kind}): {now}, {before} before; {who}"
 
 
 def first_sentence(one: Analyzed) -> str:

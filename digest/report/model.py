@@ -6,6 +6,7 @@ from datetime import datetime
 
 from digest.cluster import Story
 from digest.records import Analyzed, Document, Skip
+from digest.trends import Trends
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ class Contents:
     skips: tuple[Skip, ...]
     failures: tuple[tuple[str, str], ...]  # source SPEC, reason
     note: str  # why this engine, "" if it is the one that was asked for
+    muted: tuple[tuple[str, Analyzed], ...] = ()  # why, and what
+    interests: tuple[str, ...] = ()  # the reader's, as configured
+    trends: Trends | None = None  # None: nothing to compare with, or nothing to say
+    trends_since: datetime | None = None
 
     @property
     def stories(self) -> tuple[Entry, ...]:

@@ -1,12 +1,13 @@
 """Which story comes first, and where: ranking, sections, what recurs, the index."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from digest.cluster import Story
+from digest.interests import BOOST
 from digest.records import Analyzed
 from digest.report.model import Entry, Mention, Section, publishers
+from digest.terms import key
 
 # Fields of news -> the content domains (digest contract, lower case) that belong to them.
 FIELDS_OF_NEWS = {
@@ -46,9 +47,13 @@ _MANY_SECTIONS = 5  # with more than these, a section of a single line joins the
 
 
 def weight(story: Story) -> float:
-    """Relevance 1..10, and half a point for each further publisher that told it, up to two."""
+    """Relevance 1..10, up to two points for further publishers, up to three for an interest.
+
+    Each further publisher that told it counts half a point.
+    """
     relevance = story.lead.digest.fields.relevance_score or 0
-    return relevance + min(len(publishers(story.members)) - 1, 4) / 2
+    met = max((match.similarity for match in story.interests), default=0.0)
+    return relevance + min(len(publishers(story.members)) - 1, 4) / 2 + BOOST * met
 
 
 def ranked(stories: Iterable[Story]) -> list[Story]:
@@ -108,9 +113,9 @@ def is_full(story: Story, place: int) -> bool:
 
 
 def worth_telling(story: Story) -> bool:
-    """Whether its relevance, if known, earns a story more than a line."""
+    """Whether its relevance, if known, or an interest earns a story more than a line."""
     relevance = story.lead.digest.fields.relevance_score
-    return relevance is None or relevance >= WORTH_TELLING
+    return relevance is None or relevance >= WORTH_TELLING or bool(story.interests)
 
 
 def field(story: Story) -> str:
@@ -183,8 +188,3 @@ def recurring(entries: Sequence[Entry], limit: int = 10) -> list[Mention]:
     ]
     several.sort(key=lambda one: (-one.publishers, -len(one.entries), key(one.label)))
     return several[:limit]
-
-
-def key(label: str) -> str:
-    """What labels that differ only in case, spacing or punctuation have in common."""
-    return re.sub(r"\W+", " ", label.casefold()).strip()
