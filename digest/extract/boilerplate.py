@@ -38,8 +38,9 @@ def clean(blocks: Sequence[Block], *, twins: bool = True) -> list[Block]:
     start, end = _header(kept, weights), footer(weights)
     if max(weights[end:], default=0.0) < 1.5:  # no line of it is a footer's beyond doubt
         end = len(kept)
-    if start >= end:  # nothing but boilerplate: better everything than nothing
-        start, end = 0, len(kept)
+    if start >= end:  # no text outweighs it: only what is behind a line beyond doubt is its footer
+        doubtless = (n for n in range(len(kept) // 2, len(kept)) if weights[n] >= 3.0)
+        start, end = 0, next(doubtless, len(kept))
     out = []
     gap = Gap.BLOCK
     for block, value in zip(kept[start:end], weights[start:end], strict=True):

@@ -28,9 +28,11 @@ ADVERT_WORDS = 15
 INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
 PROMO_WORDS = 80
 FAREWELL_WORDS = 25
+SIGN_OFF = 8  # words before the comma above a name
 BANNER = 25  # words under the newsletter's own name
 ORPHAN_WORDS = 25  # text after a list this short is a remark about it
-MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece
+MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece ...
+MANY = 5  # ... unless it has so many
 _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
 _RANK = re.compile(r"^\d{1,2}[.)]\s+(?=\D)")
 _LEADING = re.compile(r"^\s*(?:[:：—–|-]+\s+|[:：—–|]\s*)")
@@ -79,7 +81,8 @@ def _items(plan: Outline, title: str) -> list[Draft]:
     stories = [draft for draft in drafts if draft.kind != "intro"]
     total = sum(block.words for block in plan.blocks)
     told = sum(count_words(d.title) + sum(b.words for b in d.blocks) for d in stories)
-    return drafts if len(stories) >= 2 and told >= MULTI_SHARE * total else []
+    several = told >= MULTI_SHARE * total or len(stories) >= MANY
+    return drafts if len(stories) >= 2 and several else []
 
 
 def _opens_with_story(plan: Outline, title: str) -> bool:
@@ -125,18 +128,26 @@ def _single(
 def _unsigned(blocks: list[Block]) -> list[Block]:
     """A letter from behind its salutation to before its signature; a postscript stays."""
     first = 0
-    for number, block in enumerate(blocks[: max(len(blocks) // 3, 1)]):
+    for number, block in enumerate(blocks[: max(len(blocks) // 3, 6)]):
         before = sum(b.words for b in blocks[:number])
         if (_salutes(block) or _addresses(block)) and before <= PROMO_WORDS:
             first = number + 1 if number + 1 < len(blocks) else first
     for number in range(max(first + 1, len(blocks) - 10), len(blocks)):
         rest = blocks[number:]
-        if not words.FAREWELL.match(rest[0].glance) or rest[0].words > FAREWELL_WORDS:
+        farewell = words.FAREWELL.match(rest[0].glance) and rest[0].words <= FAREWELL_WORDS
+        if not farewell and not _signs_off(rest):
             continue
         after = next((n for n, b in enumerate(rest) if words.POSTSCRIPT.match(b.glance)), len(rest))
         if sum(block.words for block in rest[:after]) <= LEAD_IN_WORDS:
             return blocks[first:number] + rest[after:]
     return blocks[first:]
+
+
+def _signs_off(blocks: Sequence[Block]) -> bool:
+    """Whether lines have the form of a signature: a few words and a comma, then a name."""
+    if len(blocks) < 2 or not blocks[0].text.endswith((",", "，")) or blocks[0].words > SIGN_OFF:
+        return False
+    return 0 < blocks[1].words <= LABEL_WORDS and not any(span.href for span in blocks[1].spans)
 
 
 def _addresses(block: Block) -> bool:

@@ -264,7 +264,11 @@ class _Layout:
             return
         alt, invisible = dom.strip_invisible(" ".join((attributes.get("alt") or "").split()))
         self.hidden += invisible
-        self.spans.append(Span(alt, self.styles[-1], self.hrefs[-1], image=True))
+        href = self.hrefs[-1]
+        drawn = [span for span in self.spans if span.image]
+        if alt and href and drawn and drawn[-1].text and drawn[-1].href not in ("", href):
+            self.flush(Gap.SOFT)  # pictures that lead to different places are lines of their own
+        self.spans.append(Span(alt, self.styles[-1], href, image=True))
 
     def flush(self, gap: Gap) -> None:
         """End the current block; `gap` is what follows it."""

@@ -15,6 +15,7 @@ from digest.extract.dom import BARE_DOMAIN
 from digest.extract.style import BODY_SIZE, Colour
 
 MAX_HEAD_WORDS = 32
+MIN_ALT = 4  # words; a shorter alt text names what a picture shows
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
 _LEAD_IN = re.compile(r"[\s\W\d]{0,6}")  # "▶ ", "1. ", an opening quote
 _BREAK = re.compile(r"\s*[:：—–|•]|\s+-\s|\s*$")
@@ -135,6 +136,19 @@ def _head(index: int, block: Block, body: float) -> Head | None:
         bold = any(span.style.bold for span in title)
         return _make(index, block, title, rest, body, linked, bold, False)
     return None
+
+
+def pictured(index: int, block: Block) -> Head | None:
+    """The headline that a linked picture's alt text is, None if it is none."""
+    drawn = [span for span in block.spans if span.text.strip()]
+    if len(drawn) != 1 or not drawn[0].image or not is_target(drawn[0].href):
+        return None
+    text = drawn[0].text
+    if " " not in text or not MIN_ALT <= count_words(text) <= MAX_HEAD_WORDS:
+        return None
+    title = [replace(drawn[0], image=False)]
+    look = Look(False, True, 0, False, None, 0, bool(block.entry), False)
+    return Head(index, title, [], look, drawn[0].href, 1.0, count_words(text))
 
 
 def _make(

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from digest.extract import words
 from digest.extract.blocks import Block, Gap, count_words
-from digest.extract.looks import Head, Look, is_target
+from digest.extract.looks import Head, Look, is_target, pictured
 from digest.extract.signs import (
     action,
     announces,
@@ -78,6 +78,7 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
     judge.join_targets()
     judge.rules()
     judge.cards()
+    judge.pictures()
     return Outline(blocks, heads, judge.starts)
 
 
@@ -192,6 +193,20 @@ class _Judge:
             label = label and self.starts[number]
             pressed, parted = button(block), False
         self.close(run)
+
+    def pictures(self) -> None:
+        """Pictures in a row are items if each leads elsewhere and its alt text is a headline."""
+        run: list[Head] = []
+        for number in range(len(self.blocks) + 1):
+            head = pictured(number, self.blocks[number]) if number < len(self.blocks) else None
+            if head is not None and head.href not in [other.href for other in run]:
+                run.append(head)
+                continue
+            if len(run) >= 3:
+                for head in run:
+                    self.heads[head.index] = head
+                self.accept(run)
+            run = []
 
     def card(self, block: Block) -> bool:
         return block.gap >= Gap.CELL and block.words >= _LONG_ENTRY and not block.marker

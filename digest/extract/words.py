@@ -15,7 +15,8 @@ def _any(*patterns: str) -> re.Pattern[str]:
 MAILING = _any(
     # leaving, preferences
     r"unsubscri|opt[- ]out|(?:cancel|manage|change|update)[^.]{0,30}(?:subscription|preference|"
-    r"(?:e-?mail )?(?:address|settings))|email preferences|stop receiving|no longer (?:wish|want|"
+    r"(?:e-?mail )?(?:address|settings))|(?:e-?mail|notification) "
+    r"(?:preferences|settings)|stop (?:receiving|getting)|no longer (?:wish|want|"
     r"like) to (?:receive|hear|get)|remove (?:me|yourself)|take (?:me|"
     r"your (?:e-?mail )?address) off",
     r"abmelde|abbestell|austragen|newsletter[- ]?einstellungen|profil (?:ändern|aktualisieren)|"
@@ -52,6 +53,7 @@ MAILING = _any(
     r"(?:view|read|open) (?:it |this )?(?:email |mail |post )?online|web(?:-| )?version|"
     r"online version|"
     r"(?:trouble|problems?|difficult\w*|not) (?:viewing|reading|displaying|displayed)|"
+    r"(?:have|having) (?:trouble|problems)[^.]{0,20}click|"
     r"can(?:'|’)t (?:see|read|view) this",
     r"im browser|webansicht|online-?version|nicht (?:richtig|korrekt) (?:angezeigt|dargestellt)|"
     r"nicht lesen können|webseitenansicht",
@@ -64,7 +66,8 @@ MAILING = _any(
 # Law, address, imprint.
 LEGAL = _any(
     r"©|\(c\) ?(?:19|20)\d\d|copyright\W{0,3}(?:\(c\)|\d{4}|by\b)|"
-    r"all rights reserved|alle rechte|tous droits|todos los derechos|todos os direitos|版权所有|版權所有|著作権|"
+    r"all rights reserved|alle rechte|tous droits|todos los derechos|todos os direitos|"
+    r"版权所有|版權所有|著作権|"
     r"privacy (?:policy|notice|statement)|terms of "
     r"(?:use|service)|terms (?:and|&) conditions|terms apply",
     r"datenschutz|impressum|geschäftsführ|amtsgericht|handelsregister|ust-?id|umsatzsteuer|"
