@@ -1,61 +1,21 @@
 """The ledger: one SQLite file that is the only state of Digest.
 
-Every stage reads from it and writes to it, so a killed run continues where it stopped. Writes
-are small transactions with FULL sync (WAL): what was acknowledged survives a power cut. Readers
+Every stage reads from it and writes to it, so a killed run continues where it stopped. Readers
 need no lock; writers hold `digest.lock` so that two runs cannot do the same work twice.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from datetime import datetime
 
-from digest.errors import LedgerError
-from digest.migrations import MIGRATIONS
-from digest.protocols import Delivery
-from digest.records import Digest, Document, Item, Provenance, Skip, fingerprint
+from digest.outbox import Outbox, OutboxRow, StoredReport
+from digest.records import Digest, Document, Item, Provenance, Skip
 from digest.schema import DigestFields
+from digest.store import now, utc
 
-BUSY_TIMEOUT_MS = 10_000
-
-
-def utc(moment: datetime) -> str:
-    """ISO 8601 in UTC with whole seconds: the ledger's only form of time; it sorts as text."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
-
-
-def _now() -> str:
-    return utc(datetime.now(UTC))
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReport:
-    """A report as the ledger keeps it."""
-
-    id: str
-    title: str
-    markdown: str
-    html: str
-    added: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """One report on its way to one sink."""
-
-    key: str
-    report_id: str
-    sink: str
-    state: str
-    attempts: int
-    target: str
-    error: str
-    updated: str
+__all__ = ["Hit", "Ledger", "OutboxRow", "StoredReport", "utc"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,64 +29,11 @@ class Hit:
     snippet: str
 
 
-class Ledger:
-    """An open ledger. Use it as a context manager, in one thread.
+class Ledger(Outbox):
+    """An open ledger: reports and outbox, and all that they are made from.
 
     Raises LedgerError if the file is damaged, full, unwritable or of a later version.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._migrate()
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerError(f"cannot open the ledger {path}: {error}") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._db.close()
-
-    def _migrate(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise LedgerError(
-                f"{self.path} was written by a later Digest (version {version}); update Digest"
-            )
-        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            # IMMEDIATE: of two first starts at once, the second waits and then finds it done.
-            with self._write():
-                if self._db.execute("PRAGMA user_version").fetchone()[0] >= number:
-                    continue
-                for statement in _statements(script):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version={number}")
-
-    @contextmanager
-    def _write(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise LedgerError(f"cannot write to the ledger {self.path}: {error}") from error
 
     # Documents and items
 
@@ -141,7 +48,7 @@ class Ledger:
 
     def add_document(self, mark: str, document: Document) -> bool:
         """Store a document and its items; False if the same document is there already."""
-        now = _now()
+        added = now()
         with self._write():
             new = self._db.execute(
                 "INSERT OR IGNORE INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?)",
@@ -156,7 +63,7 @@ class Ledger:
                     document.markdown,
                     document.hidden_removed,
                     json.dumps(document.warnings, ensure_ascii=False),
-                    now,
+                    added,
                 ),
             ).rowcount
             if new:
@@ -165,7 +72,7 @@ class Ledger:
             self._db.execute(
                 "INSERT INTO seen VALUES (?,?,?,?,'',0,?) ON CONFLICT (fingerprint) DO UPDATE "
                 "SET document_id = excluded.document_id, reason = '', retry = 0",
-                (mark, document.source, document.origin, document.id, now),
+                (mark, document.source, document.origin, document.id, added),
             )
         return bool(new)
 
@@ -196,7 +103,7 @@ class Ledger:
             self._db.execute(
                 "INSERT INTO seen VALUES (?,?,?,NULL,?,?,?) ON CONFLICT (fingerprint) DO UPDATE "
                 "SET reason = excluded.reason, retry = excluded.retry",
-                (mark, skip.source, skip.origin, skip.reason, skip.retry, _now()),
+                (mark, skip.source, skip.origin, skip.reason, skip.retry, now()),
             )
 
     def documents(
@@ -295,102 +202,13 @@ class Ledger:
                     ",".join(fields),
                     digest.fields.to_json(),
                     json.dumps(asdict(digest.provenance), ensure_ascii=False),
-                    _now(),
+                    now(),
                 ),
             )
             self._db.execute(
                 "UPDATE search SET digest = ? WHERE item_id IN "
                 "(SELECT id FROM items WHERE content_hash = ?)",
                 (_searchable(digest.fields.as_dict()), item.content_hash),
-            )
-
-    # Reports and the outbox
-
-    def add_report(
-        self,
-        report: StoredReport,
-        period: tuple[datetime, datetime],
-        documents: Sequence[Document],
-        skips: Sequence[str],
-        sinks: Sequence[str],
-    ) -> None:
-        """Store a report, what it tells of, and one outbox row a sink, all or nothing."""
-        with self._write():
-            self._db.execute(
-                "INSERT OR IGNORE INTO reports VALUES (?,?,?,?,?,?,?)",
-                (
-                    report.id,
-                    report.title,
-                    utc(period[0]),
-                    utc(period[1]),
-                    report.markdown,
-                    report.html,
-                    report.added,
-                ),
-            )
-            self._db.executemany(
-                "INSERT OR IGNORE INTO reported VALUES (?,?)",
-                [(document.id, report.id) for document in documents],
-            )
-            self._db.executemany(
-                "INSERT OR IGNORE INTO reported_skips VALUES (?,?)",
-                [(mark, report.id) for mark in skips],
-            )
-            self._enqueue(report.id, sinks)
-
-    def enqueue(self, report_id: str, sinks: Sequence[str]) -> None:
-        """Put a stored report into the outbox for these sinks, once each."""
-        with self._write():
-            self._enqueue(report_id, sinks)
-
-    def _enqueue(self, report_id: str, sinks: Sequence[str]) -> None:
-        self._db.executemany(
-            "INSERT OR IGNORE INTO deliveries (key, report_id, sink, state, updated) "
-            "VALUES (?,?,?,'pending',?)",
-            [(fingerprint(report_id, sink), report_id, sink, _now()) for sink in sinks],
-        )
-
-    def report(self, report_id: str | None = None) -> StoredReport | None:
-        """A report by id, or the newest."""
-        where = "WHERE id = ?" if report_id else "ORDER BY added DESC, rowid DESC LIMIT 1"
-        row = self._db.execute(
-            f"SELECT id, title, markdown, html, added FROM reports {where}",
-            (report_id,) if report_id else (),
-        ).fetchone()
-        return StoredReport(**row) if row else None
-
-    def outbox(self, *, undelivered: bool = True) -> list[OutboxRow]:
-        """Outbox rows, oldest first."""
-        where = "WHERE state <> 'done'" if undelivered else ""
-        rows = self._db.execute(
-            "SELECT key, report_id, sink, state, attempts, target, error, updated "
-            f"FROM deliveries {where} ORDER BY rowid"
-        )
-        return [OutboxRow(**row) for row in rows]
-
-    def mark_sending(self, key: str) -> None:
-        """Say that a delivery is about to be made: from here a crash means `ask the sink`."""
-        with self._write():
-            self._db.execute(
-                "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, updated = ? "
-                "WHERE key = ?",
-                (_now(), key),
-            )
-
-    def mark_failed(self, key: str, error: str) -> None:
-        """Record why a delivery failed; it stays in the outbox."""
-        with self._write():
-            self._db.execute(
-                "UPDATE deliveries SET error = ?, updated = ? WHERE key = ?", (error, _now(), key)
-            )
-
-    def mark_done(self, key: str, delivery: Delivery) -> None:
-        """Record that the sink holds the report."""
-        with self._write():
-            self._db.execute(
-                "UPDATE deliveries SET state = 'done', target = ?, remote_id = ?, error = '', "
-                "updated = ? WHERE key = ?",
-                (delivery.target, delivery.remote_id, _now(), key),
             )
 
     # Cursors, search, health
@@ -409,7 +227,7 @@ class Ledger:
         """Move a source's cursor, after the ledger has the documents before it."""
         with self._write():
             self._db.execute(
-                "INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (source, value, _now())
+                "INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (source, value, now())
             )
 
     def search(self, text: str, limit: int = 20) -> list[Hit]:
@@ -449,17 +267,6 @@ class Ledger:
             for table in tables
         }
 
-    def integrity(self) -> list[str]:
-        """What SQLite finds wrong with the file; empty if all is well."""
-        try:
-            found = [row[0] for row in self._db.execute("PRAGMA integrity_check")]
-            found += [
-                f"broken reference in {r[0]}" for r in self._db.execute("PRAGMA foreign_key_check")
-            ]
-        except sqlite3.Error as error:
-            return [str(error)]
-        return [line for line in found if line != "ok"]
-
 
 def _item(row: sqlite3.Row) -> Item:
     return Item(
@@ -481,12 +288,3 @@ def _searchable(fields: Mapping[str, object]) -> str:
         if isinstance(v, str | list)
     ]
     return "\n".join(parts)
-
-
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

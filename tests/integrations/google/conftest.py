@@ -65,7 +65,7 @@ class Workplace:
     def digest(self, *args: str, check: int | None = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [*self.command, *args], cwd=self.folder, env=os.environ | self.env,
-            check=False, capture_output=True, text=True, timeout=120,
+            check=False, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         if check is not None:
             assert done.returncode == check, done.stdout + done.stderr
@@ -128,7 +128,7 @@ class Emulate:
              "--port", str(self.port), "--seed", folder / "seed.json"],
             stdout=self._log, stderr=subprocess.STDOUT, cwd=folder,
         )  # fmt: skip
-        for _ in range(100):
+        for _ in range(600):  # a minute, for machines under load
             try:
                 requests.get(self.root, timeout=1)
                 return
@@ -283,7 +283,7 @@ def myworld_host(
             stdout=log, stderr=subprocess.STDOUT, cwd=folder,
         )  # fmt: skip
         try:
-            for _ in range(300):
+            for _ in range(600):
                 try:
                     requests.get(f"http://127.0.0.1:{port}/healthz", timeout=1)
                     break
