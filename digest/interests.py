@@ -133,21 +133,20 @@ def _about(one: Analyzed) -> Iterator[str]:
 
 
 def _passages(one: Analyzed) -> Iterator[tuple[set[str], float]]:
-    """Stems that stand together, and what they weigh: the headline stands beside each of them.
+    """Stems that stand together, and what they weigh.
 
     The text itself is looked at where nobody has said what it is about.
     """
     fields = one.digest.fields
-    headline = {*stems(fields.title or ""), *stems(one.item.title)}
-    themes = [*(fields.key_insights or ()), *(fields.domains or ())]
-    yield headline, 1.0
-    for theme in themes:  # `artificial intelligence` is what a reader means by `AI`
+    yield from ((set(stems(title)), 1.0) for title in (fields.title or "", one.item.title))
+    for theme in (*(fields.key_insights or ()), *(fields.domains or ())):
+        # `artificial intelligence` is what a reader means by `AI`
         initials = "".join(word[0] for word in theme.split()).upper()
-        yield {*headline, *stems(theme), *[initials] * (len(initials) > 1)}, 1.0
+        yield {*stems(theme), *[initials] * (len(initials) > 1)}, 1.0
     named = [*(fields.names or ()), *(fields.company_names or ())]
     said = fields.summary or one.item.text[:_TEXT]
     for text in (*named, *(fields.highlights or ()), *_SENTENCE.split(said)):
-        yield {*headline, *stems(text)}, ASIDE
+        yield set(stems(text)), ASIDE
 
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|(?<=[。！？])")

@@ -104,7 +104,7 @@ def arrange(
         note=note,
         muted=tuple(sorted(muted, key=lambda pair: (pair[0], _place(pair[1])))),
         interests=taste.interests,
-        trends=_trends(analyzed, earlier, taste) if earlier else None,
+        trends=_trends(analyzed, stories, earlier, taste) if earlier else None,
         trends_since=earlier.since if earlier else None,
     )
 
@@ -129,8 +129,10 @@ def _heard(
     return stories, muted
 
 
-def _trends(analyzed: Sequence[Analyzed], earlier: Earlier, taste: Taste) -> Trends | None:
-    """What changed, muted or not: what is silenced is not gone; but nothing is said of it."""
+def _trends(
+    analyzed: Sequence[Analyzed], stories: Sequence[Story], earlier: Earlier, taste: Taste
+) -> Trends | None:
+    """What changed in what the reader hears of. What is muted is counted: it is not gone."""
     now = (
         Mentions(
             one.document.id,
@@ -141,7 +143,17 @@ def _trends(analyzed: Sequence[Analyzed], earlier: Earlier, taste: Taste) -> Tre
         if one.item.kind not in rank.APART
     )
     found = compare(now, earlier.mentions)
-    told = tuple(one for one in found.found if not taste.muted_text([one.label]))
+    heard = {
+        key(label)
+        for story in stories
+        for one in story.members
+        for label in labels(one.digest.fields)
+    }
+    told = tuple(
+        one
+        for one in found.found
+        if (key(one.label) in heard if one.now else not taste.muted_text([one.label]))
+    )
     return replace(found, found=told) if told else None
 
 

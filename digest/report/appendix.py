@@ -140,7 +140,8 @@ def _summary(contents: Contents, counts: Counts) -> Iterator[str]:
     yield (
         f"Skipped documents: {counts.skipped:,}. Sources that failed: {counts.failed_sources:,}. "
         f"Muted items: {counts.muted:,}. Texts cut: {counts.cut:,}. "
-        f"Degraded digests: {counts.degraded:,}. Hidden elements removed: {counts.hidden_removed:,}. "
+        f"Degraded digests: {counts.degraded:,}. "
+        f"Hidden elements removed: {counts.hidden_removed:,}. "
         f"Names dropped: {counts.names_dropped:,}."
     )
     yield (

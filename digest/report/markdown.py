@@ -292,7 +292,7 @@ def interest(entry: Entry) -> str:
 def trend_line(one: Trend, trends: Trends) -> str:
     """One label's numbers now and before, of documents."""
     now = f"{one.now:,} of {trends.now:,} documents" if one.now else "no document"
-    before = f"{one.before:,} of {trends.before:,}" if one.before else "none"
+    before = f"{one.before or 'none'} of {trends.before:,}"
     who = count(one.publishers, "publisher")
     return f"**{text(one.label, 80)}** ({one.kind}): {now}, {before} before; {who}"
 
