@@ -132,7 +132,7 @@ class Emulate:
             try:
                 requests.get(self.root, timeout=1)
                 return
-            except requests.ConnectionError:
+            except requests.RequestException:  # not there yet, or slow
                 time.sleep(0.1)
         raise AssertionError((folder / "emulate.log").read_text())
 
@@ -287,7 +287,7 @@ def myworld_host(
                 try:
                     requests.get(f"http://127.0.0.1:{port}/healthz", timeout=1)
                     break
-                except requests.ConnectionError:
+                except requests.RequestException:  # not there yet, or slow
                     time.sleep(0.1)
             yield (
                 f"http://127.0.0.1:{port}",
