@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+import integrations
 from digest.errors import AccessError
 from digest.settings import GoogleSettings, Settings
 from integrations.drive import for_docs
@@ -30,7 +31,7 @@ class Cutting:
 
     def __init__(self):
         self.plan, self.headers, self.requests, self.tokens = [], {}, [], []
-        self.stored, self.files, self.sessions = b"", [], 0
+        self.stored, self.files, self.sessions, self.listed = b"", [], 0, []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -68,7 +69,7 @@ class Cutting:
                 if outer.plan:
                     self.reply(outer.plan.pop(0), {"error": {"code": 0}}, **outer.headers)
                 else:
-                    self.reply(200, {"files": []})
+                    self.reply(200, {"files": outer.listed})
 
             def do_PUT(self):
                 body = self.body()
@@ -176,6 +177,22 @@ def test_a_scope_that_is_missing_is_seen_before_anything_is_sent(server, google)
     with pytest.raises(AccessError, match=r"gmail\.send"):
         api.Api(auth.Account.of("default", google), google, auth.SEND)
     assert server.requests == []
+
+
+def test_a_report_is_known_by_its_key_whatever_it_is_called(server, google):
+    def held(number, name, key):
+        return {"id": number, "name": name, "mimeType": DOC, "appProperties": {"digestKey": key}}
+
+    sink = integrations.sink("drive:News", Settings(google=google.model_dump()))
+    folder = {"id": "d1", "name": "News", "mimeType": "application/vnd.google-apps.folder"}
+    server.listed = [folder, held("f0", "report", "other"), held("f9", "renamed by hand", "k1")]
+    assert sink.find("k1", "report").remote_id == "f9"
+    assert sink.find("k2", "report") is None, "another report of the same name was taken for it"
+    server.listed = [folder]
+    sink.deliver("k3", "report", "# x\n", "")
+    [body] = server.files
+    meta = json.loads(body.split(b"\r\n\r\n")[1].split(b"\r\n")[0])
+    assert meta["appProperties"] == {"digestKey": "k3"} and meta["parents"] == ["d1"]
 
 
 def test_a_doc_has_no_front_matter_and_no_links_into_itself():

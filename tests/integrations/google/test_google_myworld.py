@@ -176,6 +176,7 @@ def test_an_access_token_that_ends_is_renewed_and_a_bad_sign_in_named(sink, at_m
     client.get("/drive/v3/files", "look")
     client._session.credentials.token = "ya29.ended"
     assert "files" in client.get("/drive/v3/files", "look"), "401 was not answered by a refresh"
+    assert client._session.credentials.token != "ya29.ended", "the server took any token"
     file = at_myworld.folder / "google" / "default.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"refresh_token": "garbage"}))
     done = at_myworld.digest("auth", "google", "--check", check=2)
