@@ -230,17 +230,30 @@ class Ledger(Outbox):
                 "INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (source, value, now())
             )
 
-    def search(self, text: str, limit: int = 20) -> list[Hit]:
+    def search(
+        self,
+        text: str,
+        limit: int = 20,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Hit]:
         """Full-text search over items and their digests, best first. Every word must occur."""
         words = [word.replace('"', '""') for word in text.split()]
         if not words:
             return []
         query = " ".join(f'"{word}"' for word in words)  # quoted: no query syntax from outside
         # Ranked first and alone: a snippet for every match of a common word would take most time.
+        tables, clauses, values = "search s", ["search MATCH ?"], [query]
+        for moment, test in ((since, ">="), (until, "<")):
+            if moment is not None:
+                clauses.append(f"coalesce(d.published, d.added) {test} ?")
+                values.append(utc(moment))
+        if len(clauses) > 1:
+            tables += " JOIN items i ON i.id = s.item_id JOIN documents d ON d.id = i.document_id"
         best = self._db.execute(
-            "SELECT rowid FROM search WHERE search MATCH ? "
+            f"SELECT s.rowid FROM {tables} WHERE {' AND '.join(clauses)} "
             "ORDER BY bm25(search, 0, 4, 1, 2) LIMIT ?",
-            (query, limit),
+            (*values, limit),
         ).fetchall()
         rows = (
             self._db.execute(
