@@ -6,25 +6,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import options
+from cli.evaluation import compare, evaluate
 from cli.export import export
 from cli.progress import Progress
 
 if TYPE_CHECKING:
     from finetune.config import Config
 
+CONFIG = Path("finetune.toml")
+
 config_file = click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The run's TOML file.  [default: built-in settings]",
+    help=f"The run's TOML file.  [default: {CONFIG}, if there is one]",
 )
 overrides = click.argument("overrides", nargs=-1, metavar="[SECTION.KEY=VALUE]...")
-rows_option = click.option(
-    "--data",
-    "rows",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    required=True,
-    help="Labelled rows (JSONL).",
-)
 
 
 @click.group()
@@ -36,28 +32,57 @@ def finetune() -> None:
 
 
 @finetune.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=CONFIG)
+def init(file: Path) -> None:
+    """Write a configuration to start from: every key, with what it does."""
+    from digest.errors import ConfigError
+    from finetune.config import EXAMPLE
+
+    if file.exists():
+        raise ConfigError(f"{file} is there already; name another file or remove it")
+    file.write_text(EXAMPLE.read_text("utf-8"), "utf-8")
+    click.echo(f"{file}: name your rows in it, then run `digest finetune check`")
+
+
+@finetune.command()
 @config_file
+@options.json_output
 @overrides
-def prepare(config: Path | None, overrides: tuple[str, ...]) -> None:
-    """Write the training and validation rows of a run, with their hashes."""
-    from finetune import config as settings
+def prepare(config: Path | None, as_json: bool, overrides: tuple[str, ...]) -> None:
+    """Write the rows of a run to OUT/data: one format, split, with hashes.
+
+    Reads JSON lines, a JSON array, CSV or Parquet, with rows of ours, chat messages, alpaca,
+    prompt and completion, or label columns; says what it found, changed and refused, and why.
+    """
     from finetune import prepared
 
-    run = settings.load(config, overrides)
-    options.print_json(prepared.write(run.data, run.out / "data"))
+    run = _load(config, overrides)
+    facts = prepared.write(run.data, run.out / "data")
+    if as_json:
+        options.print_json(facts)
+    else:
+        click.echo("\n".join(prepared.described(facts)))
 
 
 @finetune.command()
 @config_file
 @click.option("--show", default=1, show_default=True, help="Examples to print token by token.")
+@click.option(
+    "--measure/--no-measure", default=True, help="Take a few steps to tell memory and time."
+)
 @overrides
-def check(config: Path | None, show: int, overrides: tuple[str, ...]) -> None:
-    """Show what would be learnt: prompt and loss mask, lengths, cuts, leaks."""
+def check(config: Path | None, show: int, measure: bool, overrides: tuple[str, ...]) -> None:
+    """Show what would be learnt: prompt and loss mask, lengths, cuts, labels, leaks, cost."""
     from finetune import check as checks
+    from finetune import prepared
 
-    run, tokens, _ = _open(config, overrides)
-    for line in checks.report(run, tokens, show):
+    run, tokens, base = _open(config, overrides)
+    rows = prepared.load(run.data, run.out / "data")
+    for line in checks.report(run, rows, tokens, show):
         click.echo(line)
+    if measure:
+        for line in checks.estimate(run, base, rows.train, tokens):
+            click.echo(line)
 
 
 @finetune.command()
@@ -72,86 +97,57 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
     import signal
     from threading import Event
 
-    from finetune.threads import prepare as set_threads
-
     run, tokens, base = _open(config, overrides)
-    set_threads(run.train.threads)
-    from finetune import data
+    from finetune import prepared
+    from finetune.train import note
     from finetune.train import train as learn
 
-    rows, _ = data.read(run.data.rows)
-    parts = data.split(rows, run.data.split)
+    rows = prepared.load(run.data, run.out / "data")
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    adapter = learn(
-        run,
-        base,
-        parts,
-        tokens,
-        resume=resume,
-        stop=stopping.is_set,
-        progress=lambda line: click.echo(line, err=True),
-    )
+    with Progress() as progress:
+        adapter = learn(
+            run,
+            base,
+            (rows.train, rows.validation),
+            tokens,
+            resume=resume,
+            stop=stopping.is_set,
+            told=lambda done, total, entry: progress("train", done, total, note(entry)),
+        )
     click.echo(f"adapter: {adapter}" if adapter else "stopped; go on with --resume")
 
 
 @finetune.command()
-@rows_option
-@click.option(
-    "--engine",
-    "spec",
-    default="embedded",
-    show_default=True,
-    metavar="SPEC",
-    help="embedded, gguf:BASE[+ADAPTER], peft:DIR or file:PREDICTIONS.",
-)
-@options.fields
-@click.option("--held-out", is_flag=True, help="Only the validation rows of the default split.")
+@click.argument("adapters", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
-@options.json_output
-def evaluate(
-    rows: Path, spec: str, fields: str | None, held_out: bool, out: Path, as_json: bool
-) -> None:
-    """Examine a model on labelled rows: OUT/predictions.jsonl and OUT/metrics.json."""
-    from digest.schema import select
-    from finetune import data, predictions
-    from finetune import evaluate as exam
-    from finetune.config import Split
-    from finetune.engines import open_engine
+def average(adapters: tuple[Path, ...], out: Path) -> None:
+    """Write the mean of several checkpoints of one run as an adapter of its own."""
+    from finetune import adapters as lora
 
-    asked = select(fields)
-    labelled, _ = data.read(rows)
-    if held_out:
-        labelled = data.split(labelled, Split())[1]
-    if spec.startswith("file:"):
-        answers = predictions.read(Path(spec.removeprefix("file:")))
-    else:
-        engine = open_engine(spec, _base("") if spec.startswith("peft:") else Path())
-        try:
-            with Progress(quiet=as_json) as progress:
-                answers = exam.predict(
-                    labelled, engine, asked, lambda done, total: progress("ask", done, total)
-                )
-        finally:
-            engine.close()
-    measured = exam.examine(labelled, answers, asked)
-    exam.write(out, answers, measured)
-    if as_json:
-        options.print_json(measured)
-    else:
-        click.echo(exam.headline(measured))
+    click.echo(f"adapter: {lora.average(adapters).save(out)}")
 
 
+finetune.add_command(evaluate)
+finetune.add_command(compare)
 finetune.add_command(export)
+
+
+def _load(config: Path | None, overrides: tuple[str, ...]) -> "Config":
+    """The run's configuration: the file named, else finetune.toml if there is one."""
+    from finetune import config as settings
+
+    return settings.load(config or (CONFIG if CONFIG.is_file() else None), overrides)
 
 
 def _open(config: Path | None, overrides: tuple[str, ...]) -> tuple["Config", Any, Path]:
     """Configuration, tokenizer and converted base of a run."""
-    from finetune import config as settings
     from finetune.base import Tokens
+    from finetune.threads import prepare as ready
 
-    run = settings.load(config, overrides)
+    run = _load(config, overrides)
+    ready(run.train.threads)
     base = _base(run.base)
     return run, Tokens.load(base), base
 

@@ -12,10 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from digest.errors import ConfigError
-from digest.schema import select
+from digest.schema import FIELDS, Row, select
+
+EXAMPLE = Path(__file__).with_name("example.toml")  # every key, with what it does
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
+Natural = Annotated[int, Field(ge=0)]
 
 
 class Section(BaseModel):
@@ -55,7 +58,8 @@ class Ask(Section):
 class Data(Section):
     """Rows and the mixture of examples that is drawn from them, anew in every epoch."""
 
-    rows: Path = Path("train.jsonl")
+    rows: Path = Path("train.jsonl")  # JSONL, a JSON array, CSV or Parquet: finetune.formats
+    columns: dict[str, str] = {}  # part of a row, e.g. `text` or `digest.summary` -> file's name
     split: Split = Split()
     caps: tuple[Cap, ...] = (Cap(tokens=512, weight=3), Cap(tokens=1024, weight=1))
     asks: tuple[Ask, ...] = (
@@ -65,6 +69,14 @@ class Data(Section):
     )
     # A short text is cheap: it is asked again, for a subset drawn from the `asks` but `all`.
     twice_below_tokens: int = 256
+
+    @field_validator("columns")
+    @classmethod
+    def _parts(cls, value: dict[str, str]) -> dict[str, str]:
+        known = {*Row.model_fields, *(f"digest.{name}" for name in FIELDS)} - {"digest"}
+        if unknown := sorted(set(value) - known):
+            raise ValueError(f"{unknown[0]!r} is no part of a row; these are {sorted(known)}")
+        return value
 
 
 class Lora(Section):
@@ -92,9 +104,12 @@ class Train(Section):
     micro_tokens: Positive = 2048  # padded tokens of one forward pass
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     seed: int = 0
-    threads: Annotated[int, Field(ge=0)] = 0  # 0: all cores of the process
+    threads: Natural = 0  # 0: all cores of the process
     validate_every: Positive = 25  # steps
     validate_rows: Positive = 48
+    examine_every: Natural = 4  # validations: answers are written and measured; 0: never
+    examine_rows: Positive = 16
+    patience: Natural = 4  # examinations without a better score that end the run; 0: none do
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 10.0  # 0: after every step
     keep: Positive = 6  # checkpoints
 
@@ -104,6 +119,7 @@ class Config(Section):
 
     base: str = ""  # a folder of converted weights or a GGUF file; "" takes the pinned base
     out: Path = Path("runs/digest")
+    init: str = ""  # a folder with an adapter to start from; "" starts from nothing
     data: Data = Data()
     lora: Lora = Lora()
     train: Train = Train()

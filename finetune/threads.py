@@ -1,9 +1,11 @@
-"""How many threads, and how they wait. To be called before torch is first imported."""
+"""torch, ready to run: how many threads, and how they wait."""
 
 import os
 import sys
+from importlib.util import find_spec
 
 from digest.engines.cpu import allowed_cores
+from digest.errors import ConfigError
 
 # libgomp's threads spin while they wait; on busy or shared cores that costs several times the
 # work itself. The runtime reads this once, when torch loads it.
@@ -11,13 +13,22 @@ _PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
 
 def prepare(threads: int = 0) -> int:
-    """Set the environment of the OpenMP runtime; return the number of threads to use.
+    """Load torch with threads that do not spin; return the number of threads it uses.
 
-    0 means all cores that the process may use. What the user has set stays as it is.
+    0 means all cores that the process may use. What the user has set in the environment stays
+    as it is. Raises ConfigError if torch is not installed.
     """
-    count = threads or allowed_cores()
     if "torch" not in sys.modules:
         for name, value in _PASSIVE.items():
             os.environ.setdefault(name, value)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for package in ("torch", "transformers", "peft"):
+        if find_spec(package) is None:
+            raise ConfigError(
+                f"fine-tuning needs {package}; install it with `pip install 'newsdigest[finetune]'`"
+            )
+    import torch
+
+    count = threads or allowed_cores()
+    torch.set_num_threads(count)
     return count

@@ -1,9 +1,8 @@
 """The training loop: LoRA on a frozen base, loss on the answers only.
 
-The base is held in bfloat16, the adapter in bfloat16 with float32 master weights in the
-optimiser. Logits are computed at answer positions only. A run is a pure function of its
-configuration, the rows and the number of steps done: a checkpoint is masters, optimiser, RNG
-and step, and a resumed run continues the same curve.
+A run is a pure function of its configuration, the rows and the number of steps done: a
+checkpoint is masters, optimiser, RNG, step and the best examination so far, and a resumed run
+continues the same curve.
 """
 
 import json
@@ -11,45 +10,57 @@ import math
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, overload
 
 from digest.errors import ConfigError
 from digest.schema import Row
 from finetune import data
+from finetune.adapters import CONFIG, WEIGHTS
 from finetune.config import Config, Train
+from finetune.examine import Best, examine
+from finetune.learner import Learner
 from finetune.threads import prepare
 
-if TYPE_CHECKING:
-    import torch
-
 Log = Callable[[dict[str, Any]], None]
+Told = Callable[[int, int, dict[str, Any]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All optimiser steps of a run, known before it starts."""
+class Plan(Sequence[list[list[data.Example]]]):
+    """All optimiser steps of a run: their number is known before it starts, their examples are
+    made when a step is taken. A step is a list of micro-batches.
+    """
 
-    steps: list[list[list[data.Example]]]
+    def __init__(self, rows: Sequence[Row], config: Config, tokenizer: data.Tokenizer) -> None:
+        how = config.train
+        self._batch, self._micro_tokens = how.batch, how.micro_tokens
+        self._places: list[tuple[data.Epoch, int]] = []  # epoch and first example of each step
+        self.tokens = 0  # that go through the model, without padding
+        for number in range(math.ceil(how.epochs)):
+            epoch = data.Epoch(rows, config.data, tokenizer, how.seed + number)
+            starts = range(0, len(epoch), how.batch)
+            share = min(1.0, how.epochs - number)  # a fractional last epoch is cut by steps
+            taken = starts[: max(1, round(share * len(starts)))]
+            self._places += [(epoch, start) for start in taken]
+            self.tokens += round(epoch.tokens * len(taken) / max(1, len(starts)))
 
-    @classmethod
-    def make(cls, rows: Sequence[Row], config: Config, tokenizer: data.Tokenizer) -> "Plan":
-        """Draw the epochs; a fractional last epoch is cut by steps."""
-        steps: list[list[list[data.Example]]] = []
-        for number in range(math.ceil(config.train.epochs)):
-            seed = config.train.seed + number
-            examples = data.epoch(rows, config.data, tokenizer, seed)
-            drawn = list(data.steps(examples, config.train.batch, config.train.micro_tokens))
-            share = min(1.0, config.train.epochs - number)
-            steps += drawn[: max(1, round(share * len(drawn)))]
-        return cls(steps)
+    def __len__(self) -> int:
+        return len(self._places)
 
-    def tokens(self) -> int:
-        """Tokens that go through the model, without padding."""
-        return sum(len(e) for step in self.steps for micro in step for e in micro)
+    @overload
+    def __getitem__(self, index: int) -> list[list[data.Example]]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[list[data.Example]]]: ...
+    def __getitem__(
+        self, index: int | slice
+    ) -> list[list[data.Example]] | list[list[list[data.Example]]]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        epoch, start = self._places[index]
+        return data.bucketed(epoch[start : start + self._batch], self._micro_tokens)
 
 
 def rate(step: int, total: int, how: Train) -> float:
@@ -72,68 +83,122 @@ def train(
     *,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
-    progress: Callable[[str], None] = lambda _: None,
+    told: Told = lambda _done, _total, _entry: None,
 ) -> Path | None:
-    """Train on `rows` = (training, validation); return the folder of the final adapter.
+    """Train on `rows` = (training, validation); return the folder of the adapter: the best
+    examined one, or the last where nothing is examined.
 
-    Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. `stop` is asked after
-    each step: if it says so, the run ends with a checkpoint and None is returned.
+    Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. After each step `told`
+    gets the steps done, their total and what was logged, and `stop` is asked: if it says so, the
+    run ends with a checkpoint and None is returned. Raises ConfigError.
     """
     threads = prepare(config.train.threads)
     import torch
 
-    torch.set_num_threads(threads)
     torch.manual_seed(config.train.seed)
     random.seed(config.train.seed)
     out, how = config.out, config.train
-    plan = Plan.make(rows[0], config, tokenizer)
-    held = data.validation(rows[1], config.data, tokenizer)[: how.validate_rows]
-    learner = Learner(config, base)
-    start, spent = 0, 0.0
-    if resume:
-        start, spent = learner.restore(latest(out))
-    elif (out / "log.jsonl").exists():
+    if not rows[0]:
+        raise ConfigError(f"{config.data.rows} leaves no row to train on; see `finetune check`")
+    if not resume and (out / "log.jsonl").exists():
         raise ConfigError(f"{out} holds a run already; add --resume or choose another `out`")
+    checkpoint = latest(out) if resume else None
+    plan = Plan(rows[0], config, tokenizer)
+    watch = _Watch(rows[1], config, tokenizer)
+    learner = Learner(config, base)
+    state = learner.restore(checkpoint) if checkpoint else {}
+    start, spent = int(state.get("step", 0)), float(state.get("elapsed", 0.0))
+    best = Best(**state.get("best", {}))
+    total = len(plan)
     out.mkdir(parents=True, exist_ok=True)
-    total = len(plan.steps)
     began = saved = time.monotonic()
     with ExitStack() as stack:
         log = _log(stack, out / "log.jsonl", start)
         (out / "config.json").write_text(config.model_dump_json(indent=1), "utf-8")
-        facts = {"from": start, "steps": total, "tokens": plan.tokens(), "threads": threads}
+        facts = {"from": start, "steps": total, "tokens": plan.tokens, "threads": threads}
         log({"event": "resume" if resume else "start", **facts})
-        for step in range(start, total):
+        for step in range(start + 1, total + 1):
             tick = time.monotonic()
-            factor = rate(step, total, how)
-            loss, norm, tokens = learner.step(plan.steps[step], how.lr * factor)
+            lr = how.lr * rate(step - 1, total, how)
+            loss, norm, tokens = learner.step(plan[step - 1], lr)
             now = time.monotonic()
             entry = {
-                "step": step + 1, "loss": loss, "lr": how.lr * factor, "norm": norm,
-                "tokens": tokens, "tokens_s": tokens / (now - tick),
-                "elapsed": spent + now - began,
+                "step": step, "loss": loss, "lr": lr, "norm": norm, "tokens": tokens,
+                "tokens_s": tokens / (now - tick), "elapsed": spent + now - began,
+                **watch(learner, step, step == total),
             }  # fmt: skip
-            last = step + 1 == total
-            if held and (last or (step + 1) % how.validate_every == 0):
-                entry["validation"] = learner.loss(held)
+            improved = "exam" in entry and best.told(step, entry["exam"]["score"])
+            last = step == total or 0 < how.patience <= best.waited
             log(entry)
-            progress(_line(entry, total))
+            told(step, total, entry)
             stopping = not last and stop()
-            if last or stopping or now - saved >= 60 * how.checkpoint_minutes:
-                learner.save(out, step + 1, spent + time.monotonic() - began)
+            due = time.monotonic() - saved >= 60 * how.checkpoint_minutes
+            if last or stopping or improved or due:
+                elapsed = spent + time.monotonic() - began
+                state = {"step": step, "elapsed": elapsed, "best": asdict(best)}
+                learner.save(_checkpoint(out, step), state)
+                _forget(out, how.keep, best.step)
                 saved = time.monotonic()
             if stopping:
                 return None
-    return learner.export(out / "adapter")
+            if last:
+                break
+        if step < total:
+            log({"event": "no better examination", "since": best.step, "waited": best.waited})
+    return _finish(out, best.step or total)
 
 
-def _line(entry: dict[str, Any], total: int) -> str:
-    done = entry["step"] / total
-    left = entry["elapsed"] * (1 - done) / done
-    held = f"  validation {entry['validation']:.3f}" if "validation" in entry else ""
-    return (
-        f"{entry['step']}/{total}  loss {entry['loss']:.3f}{held}  lr {entry['lr']:.1e}  "
-        f"{entry['tokens_s']:.0f} tok/s  {left / 60:.0f} min left"
-    )
+class _Watch:
+    """Looks at a model that is being trained: the loss of rows it does not learn, and now and
+    then what it answers to them.
+    """
+
+    def __init__(self, rows: Sequence[Row], config: Config, tokenizer: data.Tokenizer) -> None:
+        self._how, self._tokenizer = config.train, tokenizer
+        self._rows = rows[: self._how.examine_rows]
+        self._held = data.validation(rows[: self._how.validate_rows], config.data, tokenizer)
+
+    def __call__(self, learner: Learner, step: int, last: bool) -> dict[str, Any]:
+        """What there is to log after this step."""
+        number, between = divmod(step, self._how.validate_every)
+        if not self._held or (between and not last):
+            return {}
+        seen: dict[str, Any] = {"validation": learner.loss(self._held)}
+        if self._how.examine_every and (last or number % self._how.examine_every == 0):
+            examples = self._held[: len(self._rows)]
+            seen["exam"] = examine(learner, examples, self._rows, self._tokenizer)
+        return seen
+
+
+def _finish(out: Path, step: int) -> Path:
+    """Make `out/adapter` of a checkpoint."""
+    target = out / "adapter"
+    target.mkdir(exist_ok=True)
+    for name in (WEIGHTS, CONFIG):
+        shutil.copyfile(_checkpoint(out, step) / name, target / name)
+    return target
+
+
+def _checkpoint(out: Path, step: int) -> Path:
+    return out / "checkpoints" / f"step-{step:06d}"
+
+
+def _forget(out: Path, keep: int, best: int) -> None:
+    """Remove the oldest checkpoints, but never the best."""
+    folders = sorted((out / "checkpoints").glob("step-*[0-9]"))
+    for old in folders[:-keep]:
+        if old != _checkpoint(out, best):
+            shutil.rmtree(old)
+
+
+def note(entry: dict[str, Any]) -> str:
+    """What was logged of a step, in a few words."""
+    words = f"loss {entry['loss']:.3f}"
+    if "validation" in entry:
+        words += f", validation {entry['validation']:.3f}"
+    if "exam" in entry:
+        words += f", score {entry['exam']['score']:.3f}"
+    return f"{words}, {entry['tokens_s']:.0f} tokens/s"
 
 
 def _log(stack: ExitStack, path: Path, start: int) -> Log:
@@ -145,169 +210,6 @@ def _log(stack: ExitStack, path: Path, start: int) -> Log:
     path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
     file = stack.enter_context(path.open("a", encoding="utf-8", buffering=1))
     return lambda entry: print(json.dumps(entry), file=file)
-
-
-class Learner:
-    """Model, adapter and optimiser."""
-
-    def __init__(self, config: Config, base: Path) -> None:
-        import torch
-        from peft import LoraConfig, get_peft_model
-
-        from finetune.base import model, pad_id, quietly
-
-        self.config = config
-        self.pad = pad_id(base)
-        lora = LoraConfig(
-            r=config.lora.rank,
-            lora_alpha=config.lora.alpha,  # type: ignore[arg-type]
-            lora_dropout=config.lora.dropout,
-            target_modules=list(config.lora.targets),
-            task_type="CAUSAL_LM",
-        )
-        with quietly():
-            loaded = model(base, config.train.dtype)
-            self.peft = get_peft_model(loaded, lora, autocast_adapter_dtype=False)
-        # A name that means something on other machines too.
-        self.peft.peft_config["default"].base_model_name_or_path = base.name
-        self.peft.train()
-        self.inner: Any = self.peft.get_base_model()
-        named = [(n, p) for n, p in self.peft.named_parameters() if p.requires_grad]
-        self.names = [name for name, _ in named]
-        self.shadows = [p for _, p in named]
-        self.masters = [p.detach().float().clone().requires_grad_() for p in self.shadows]
-        self.optimizer = torch.optim.AdamW(
-            self.masters, lr=config.train.lr, weight_decay=config.train.weight_decay
-        )
-
-    def step(self, micros: Sequence[Sequence[data.Example]], lr: float) -> tuple[float, float, int]:
-        """One optimiser step; returns mean loss of the answer tokens, gradient norm, tokens."""
-        import torch
-
-        answers = sum(len(e.answer) for micro in micros for e in micro)
-        for master in self.masters:
-            master.grad = torch.zeros_like(master)
-        total = 0.0
-        for micro in micros:
-            loss = self._sum(micro) / answers
-            torch.autograd.backward(loss)
-            total += loss.item()
-            for master, shadow in zip(self.masters, self.shadows, strict=True):
-                if shadow.grad is not None and master.grad is not None:
-                    master.grad += shadow.grad
-                    shadow.grad = None
-        clip = self.config.train.clip or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(self.masters, clip))
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.step()
-        self._publish()
-        return total, norm, sum(len(e) for micro in micros for e in micro)
-
-    def loss(self, examples: Sequence[data.Example]) -> float:
-        """Mean loss of the answer tokens, without learning."""
-        import torch
-
-        self.peft.eval()
-        with torch.no_grad():
-            micros = _micros(examples, self.config.train)
-            total = sum(float(self._sum(micro)) for micro in micros)
-        self.peft.train()
-        return total / sum(len(e.answer) for e in examples)
-
-    def _sum(self, micro: Sequence[data.Example]) -> "torch.Tensor":
-        """Summed cross entropy of the answer tokens of one micro-batch."""
-        import torch
-
-        ids, mask, rows, columns, targets = collate(micro, self.pad)
-        padded = not bool(mask.all())
-        hidden = self.inner.model(
-            input_ids=ids, attention_mask=mask if padded else None, use_cache=False
-        ).last_hidden_state
-        logits = self.inner.lm_head(hidden[rows, columns])
-        return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
-
-    def _publish(self) -> None:
-        """Copy the masters into the model."""
-        import torch
-
-        with torch.no_grad():
-            for master, shadow in zip(self.masters, self.shadows, strict=True):
-                shadow.copy_(master)
-
-    def save(self, out: Path, step: int, elapsed: float) -> None:
-        """Write a checkpoint; the oldest beyond `keep` are removed."""
-        import torch
-
-        folder = out / "checkpoints" / f"step-{step:06d}"
-        part = folder.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        self.export(part)
-        state = {
-            "step": step,
-            "elapsed": elapsed,
-            "masters": [m.detach() for m in self.masters],
-            "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
-        }
-        torch.save(state, part / "state.pt")
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
-        for old in sorted(folder.parent.glob("step-*[0-9]"))[: -self.config.train.keep]:
-            shutil.rmtree(old)
-
-    def restore(self, folder: Path) -> tuple[int, float]:
-        """Load a checkpoint; return its step and the seconds spent until then."""
-        import torch
-
-        state = torch.load(folder / "state.pt", weights_only=True)
-        with torch.no_grad():
-            for master, saved in zip(self.masters, state["masters"], strict=True):
-                master.copy_(saved)
-        self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"])
-        self._publish()
-        return int(state["step"]), float(state["elapsed"])
-
-    def export(self, folder: Path) -> Path:
-        """Write the adapter in PEFT's format, from the float32 masters."""
-        from safetensors.torch import save_file
-
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {
-            name.replace(".default.", "."): master.detach().contiguous()
-            for name, master in zip(self.names, self.masters, strict=True)
-        }
-        save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-        self.peft.peft_config["default"].save_pretrained(str(folder))
-        return folder
-
-
-def _micros(examples: Sequence[data.Example], how: Train) -> Iterator[Sequence[data.Example]]:
-    for step in data.steps(examples, len(examples), how.micro_tokens):
-        yield from step
-
-
-def collate(micro: Sequence[data.Example], pad: int) -> tuple["torch.Tensor", ...]:
-    """Ids and mask [batch, width]; rows, columns and targets [answer tokens]: the hidden state at
-    (row, column) predicts the target.
-    """
-    import torch
-
-    width = max(map(len, micro))
-    ids = torch.full((len(micro), width), pad)
-    mask = torch.zeros((len(micro), width), dtype=torch.long)
-    rows: list[int] = []
-    columns: list[int] = []
-    targets: list[int] = []
-    for row, example in enumerate(micro):
-        ids[row, : len(example)] = torch.tensor(example.prompt + example.answer)
-        mask[row, : len(example)] = 1
-        first = len(example.prompt) - 1
-        rows += [row] * len(example.answer)
-        columns += range(first, first + len(example.answer))
-        targets += example.answer
-    return ids, mask, torch.tensor(rows), torch.tensor(columns), torch.tensor(targets)
 
 
 def latest(out: Path) -> Path:

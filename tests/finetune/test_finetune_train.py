@@ -5,9 +5,14 @@ import pytest
 
 from digest.errors import ConfigError
 from digest.schema import Row
+from finetune import data
+from finetune.adapters import average
 from finetune.base import Tokens
 from finetune.config import Config, Train, load
-from finetune.train import Learner, Plan, rate, train
+from finetune.learner import Learner
+from finetune.train import Plan, rate, train
+
+from .conftest import row
 
 
 @pytest.fixture
@@ -18,31 +23,39 @@ def config(tmp_path: Path) -> Config:
             f"out={tmp_path / 'run'}", "train.epochs=1.5", "train.batch=4", "train.lr=1e-2",
             "train.dtype=float32", "train.validate_every=2", "train.checkpoint_minutes=0",
             "lora.rank=4", "lora.dropout=0.1", "data.twice_below_tokens=1000", "train.keep=2",
+            "train.examine_every=0", "train.threads=1",
         ],
     )  # fmt: skip
 
 
-def curve(out: Path) -> list[tuple[float, ...]]:
+def curve(out: Path) -> list[dict[str, object]]:
+    """What was logged of each step, but for what a clock says."""
     lines = map(json.loads, (out / "log.jsonl").read_text().splitlines())
-    return [
-        (e["step"], e["loss"], e["lr"], e["norm"], e.get("validation", 0.0))
-        for e in lines
-        if "step" in e
-    ]
+    timed = {"elapsed", "tokens_s"}
+    return [{k: v for k, v in e.items() if k not in timed} for e in lines if "step" in e]
 
 
 def weights(folder: Path) -> bytes:
     return (folder / "adapter_model.safetensors").read_bytes()
 
 
-def test_resumed_run_equals_uninterrupted(
-    base: Path, rows: list[Row], config: Config, tmp_path: Path
-) -> None:
+def brief(number: int) -> Row:
+    """A row whose answer is short: a byte is a token here."""
+    return row(number, digest={"names": ["Acme"], "relevance_score": 4})
+
+
+def with_train(config: Config, **changes: object) -> Config:
+    return config.model_copy(update={"train": config.train.model_copy(update=changes)})
+
+
+def test_resumed_run_equals_uninterrupted(base: Path, config: Config, tmp_path: Path) -> None:
     tokens = Tokens.load(base)
-    parts = (rows[:9], rows[9:])
+    parts = ([brief(n) for n in range(9)], [brief(n) for n in range(9, 12)])
+    config = with_train(config, examine_every=1, patience=0)
     whole = train(config, base, parts, tokens)
-    losses = [loss for _, loss, *_ in curve(config.out)]
-    assert losses[-1] < losses[0]  # it learns
+    steps = curve(config.out)
+    assert steps[-1]["loss"] < steps[0]["loss"]  # it learns
+    assert [e["step"] for e in steps if "exam" in e] == [2, 4, 6, 7]
 
     halted = config.model_copy(update={"out": tmp_path / "halted"})
     asked = iter((False, False, True))
@@ -51,9 +64,60 @@ def test_resumed_run_equals_uninterrupted(
     with (halted.out / "log.jsonl").open("a") as log:
         log.write(json.dumps({"step": 4, "loss": 0}) + "\n")
     resumed = train(halted, base, parts, tokens, resume=True)
-    assert curve(halted.out) == curve(config.out)
+    assert curve(halted.out) == steps
     assert whole and resumed and weights(resumed) == weights(whole)
-    assert len(list((config.out / "checkpoints").iterdir())) == 2  # keep
+
+
+def test_old_checkpoints_go_but_the_best_stays(base: Path, config: Config) -> None:
+    tokens = Tokens.load(base)
+    parts = ([brief(n) for n in range(9)], [brief(n) for n in range(9, 12)])
+    # At this rate the model is soon ruined: what came before is better, and the run ends early.
+    config = with_train(
+        config, examine_every=1, validate_every=1, patience=2, epochs=9, lr=3.0, warmup=0.0
+    )
+    adapter = train(config, base, parts, tokens)
+    steps = curve(config.out)
+    scores = [e["exam"]["score"] for e in steps]
+    best = max(range(len(scores)), key=lambda n: (scores[n], n))
+    climbs = [n for n in range(len(scores)) if scores[n] > max(scores[:n], default=-1)]
+    assert len(steps) - 1 == climbs[-1] + 2 < 9 * 3 - 1  # patience
+    kept = sorted(path.name for path in (config.out / "checkpoints").iterdir())
+    newest = [f"step-{n:06d}" for n in (len(steps) - 1, len(steps))]
+    assert set(kept) == {f"step-{best + 1:06d}", *newest}
+    assert adapter and weights(adapter) == weights(
+        config.out / "checkpoints" / f"step-{best + 1:06d}"
+    )
+
+
+def test_examination_reads_what_is_written(base: Path, config: Config) -> None:
+    """A model that has learnt an answer by heart gives it to prompts of any length."""
+    tokens = Tokens.load(base)
+    rows = [brief(0), brief(3)]
+    config = with_train(
+        config, epochs=60, batch=2, lr=1e-2, examine_every=1, validate_every=60, patience=0,
+        checkpoint_minutes=10.0,
+    )  # fmt: skip
+    config = config.model_copy(update={"lora": config.lora.model_copy(update={"dropout": 0.0})})
+    train(config, base, (rows, rows), tokens)
+    *_, last = [e["exam"] for e in curve(config.out) if "exam" in e]
+    assert last == {"valid": 1, "f1_names": 1, "relevance_mae": 0, "score": 1}
+
+
+def test_warm_start(base: Path, rows: list[Row], config: Config, tmp_path: Path) -> None:
+    tokens = Tokens.load(base)
+    first = train(config, base, (rows, []), tokens)
+    assert first
+    warm = config.model_copy(update={"init": str(first), "out": tmp_path / "warm"})
+    examples = data.validation(rows, config.data, tokens)
+    cold = Learner(config, base).loss(examples)
+    assert Learner(warm, base).loss(examples) < cold
+    train(warm, base, (rows, []), tokens, stop=lambda: True)
+    assert curve(warm.out)[0]["loss"] < curve(config.out)[0]["loss"]
+    wider = warm.model_copy(update={"lora": warm.lora.model_copy(update={"rank": 8})})
+    with pytest.raises(ConfigError, match="rank 4, alpha 32"):
+        Learner(wider, base)
+    mean = average([first, first]).save(tmp_path / "mean")
+    assert weights(mean) == weights(first)
 
 
 def test_a_run_is_not_overwritten(base: Path, rows: list[Row], config: Config) -> None:
@@ -70,7 +134,7 @@ def test_loss_is_what_transformers_says(base: Path, rows: list[Row], config: Con
     tokens = Tokens.load(base)
     learner = Learner(config, base)
     learner.peft.eval()
-    examples = [e for s in Plan.make(rows, config, tokens).steps for m in s for e in m][:6]
+    examples = [e for s in Plan(rows, config, tokens) for m in s for e in m][:6]
     total = count = 0.0
     for e in examples:
         ids = torch.tensor([e.prompt + e.answer])
