@@ -18,6 +18,7 @@ _MONEY = re.compile(r"^\W*(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£]|other(?: a
 _ENTRY_NUMBER = re.compile(r"^\W*(?:\d{1,3}[.)]\s*)?")
 _MAX_ENTRY, _MIN_ENTRY, _KEY = 20, 8, 40  # a line of a table of contents: words, characters
 _TOLD = 10  # words between two lines where they return
+_TEXT = -2.5  # the weight of a paragraph: what follows it is no header
 _HEADER_SHARE = 0.35  # a header reaches no further into the page
 _MAX_PLAIN = 60  # words: a longer block in the body's type is content whatever it mentions
 
@@ -155,6 +156,8 @@ def _header(blocks: Sequence[Block], weights: Sequence[float]) -> int:
     best, total, start = 0.0, 0.0, 0
     limit = max(int(len(blocks) * _HEADER_SHARE), 4)
     for number, value in enumerate(weights[:limit], 1):
+        if value <= _TEXT:
+            break
         total += value
         if total > best and value > 0:
             best, start = total, number

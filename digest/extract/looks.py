@@ -151,6 +151,22 @@ def pictured(index: int, block: Block) -> Head | None:
     return Head(index, title, [], look, drawn[0].href, 1.0, count_words(text))
 
 
+def addressed(index: int, block: Block, below: Block) -> Head | None:
+    """The headline that a plain line is whose bare address stands in the next, else None."""
+    address = [span for span in below.spans if span.text.strip()]
+    bare = len(address) == 1 and is_target(address[0].href) and bare_url(below.text)
+    plain = not block.marker and not any(span.href or span.image for span in block.spans)
+    if not bare or not plain or below.gap > Gap.BLOCK or not 0 < block.words <= MAX_HEAD_WORDS:
+        return None
+    look = Look(False, True, 0, False, None, 0, False, False)
+    return Head(index, list(block.spans), [], look, address[0].href, 1.0, block.words)
+
+
+def bare_url(text: str) -> bool:
+    """Whether a link shows nothing but its address."""
+    return " " not in text and ("/" in text or text.startswith("www.") or "@" in text)
+
+
 def _make(
     index: int, block: Block, title: list[Span], rest: list[Span], body: float,
     linked: bool, bold: bool, upper: bool,

@@ -4,7 +4,7 @@ import re
 
 from digest.extract import words
 from digest.extract.blocks import Block, Box, count_words
-from digest.extract.looks import Head, is_target
+from digest.extract.looks import Head, bare_url, is_target
 
 _SENTENCE_END = re.compile(r"\w[\"”’)]?(?:[.!?…]+[\"”’)]?(?=\s|$)|[。！？])")
 
@@ -16,8 +16,8 @@ def prose(head: Head) -> bool:
 
 
 def sentences(text: str) -> int:
-    """How many sentences a text ends."""
-    return len(_SENTENCE_END.findall(text))
+    """How many sentences a text has, the last with or without its end."""
+    return sum(bool(re.search(r"\w", part)) for part in _SENTENCE_END.split(text))
 
 
 def announces(block: Block) -> bool:
@@ -56,9 +56,9 @@ def picture(block: Block) -> bool:
     return bool(block.spans) and all(s.image or not s.text.strip() for s in block.spans)
 
 
-def bare_url(text: str) -> bool:
-    """Whether a link shows nothing but its address."""
-    return " " not in text and ("/" in text or text.startswith("www.") or "@" in text)
+def marks(block: Block) -> bool:
+    """Whether the block is a sponsor's sign: a few words that say nothing else."""
+    return 0 < block.words <= 4 and bool(words.SPONSOR.search(block.glance))
 
 
 def button(block: Block) -> bool:

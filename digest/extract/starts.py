@@ -17,16 +17,17 @@ points of the text that they interrupt. A class of heads that introduces such li
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from digest.extract import words
 from digest.extract.blocks import Block, Gap, count_words
-from digest.extract.looks import Head, Look, is_target, pictured
+from digest.extract.looks import Head, Look, addressed, bare_url, is_target, pictured
 from digest.extract.signs import (
     action,
     announces,
-    bare_url,
     button,
     closing,
+    marks,
     outermost,
     picture,
     prose,
@@ -41,6 +42,8 @@ LIST_THRESHOLD = 0.8
 LABEL_WORDS = 4  # a head this short, unlinked, may name a section
 LEAD_IN_WORDS = 60  # text under a section's head that only leads over to its items
 PLAIN = 1.05  # a head less prominent does not stand out from the body
+SEVERAL = 6  # heads that look alike: a large class
+NAME_WORDS = 2.6  # links this short on average, in a row, name places to go
 REACH = 300  # blocks looked back
 _LONG_ENTRY = 14  # words
 
@@ -77,6 +80,8 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
             judge.sections |= {head.index for head in members}
     judge.join_targets()
     judge.rules()
+    judge.sponsors()
+    judge.listings()
     judge.cards()
     judge.pictures()
     return Outline(blocks, heads, judge.starts)
@@ -167,6 +172,37 @@ class _Judge:
                 if not picture(self.blocks[number]) and not button(self.blocks[number]):
                     self.starts[number] = True
 
+    def sponsors(self) -> None:
+        """A sponsor's sign above text that has no headline starts an item."""
+        for number, block in enumerate(self.blocks[:-1]):
+            if self.starts[number] or block.gap < Gap.BLOCK or not marks(block):
+                continue
+            told = 0
+            for below in range(number + 1, len(self.blocks)):
+                if self.starts[below] or told >= _LONG_ENTRY:
+                    break
+                told += self.blocks[below].words
+            self.starts[number] = told >= _LONG_ENTRY
+
+    def listings(self) -> None:
+        """Right under the name of a section, lines each with a bare address below are items."""
+        for number, start in enumerate(self.starts):
+            head = self.heads[number]
+            if not start or head is None or head.href or head.rest:
+                continue
+            run: list[Head] = []
+            line = number + 1
+            while line + 1 < len(self.blocks) and not self.starts[line]:
+                title = addressed(line, self.blocks[line], self.blocks[line + 1])
+                if title is None:
+                    break
+                run.append(title)
+                line += 2
+            if len(run) >= 3:
+                for title in run:
+                    self.heads[title.index] = title
+                self.accept(run)
+
     def cards(self) -> None:
         """Paragraphs without a headline are items if each has its own cell, and a link at its end.
 
@@ -228,7 +264,7 @@ class _Judge:
         """The class's case for starting items."""
         ends = [head.index for head in members[1:]] + [len(self.blocks)]
         for head in members:
-            self.within[head.index] = self.inside(head)
+            self.within[head.index] = self.inside(head, len(members))
         several = len(members) > 2
         link = _mean([self.link(h, end, several) for h, end in zip(members, ends, strict=True)])
         separation = _mean([self.separation(head) for head in members])
@@ -237,13 +273,13 @@ class _Judge:
         linked = members[0].look.linked
         run_in = members[0].look.run_in and not members[0].look.linked
         sentences = _mean([prose(head) for head in members])
-        if _mean([self.teases(head) for head in members]) >= 0.6:
+        if _mean([self.teases(head) for head in members]) >= 0.6 or self.names(members):
             return 0.0
         return (
             LINK * link
             + SEPARATION * separation
             + PROMINENCE * prominence
-            + REPETITION * (several + 0.7 * (len(members) >= 6))
+            + REPETITION * (several + 0.7 * (len(members) >= SEVERAL))
             - INSIDE * inside * (1 - 0.6 * separation)
             - RUN_IN * run_in
             - PROSE * sentences
@@ -283,8 +319,11 @@ class _Judge:
             value = max(value, 0.7)
         return value
 
-    def inside(self, head: Head) -> float:
-        """1 if the head stands in the running text of an item, 0 if it follows none."""
+    def inside(self, head: Head, alike: int = 1) -> float:
+        """1 if the head stands in the running text of an item, 0 if it follows none.
+
+        Under a section's name it does not; one of a large class is what the section holds.
+        """
         body = 0
         for number in range(head.index - 1, max(head.index - REACH, 0) - 1, -1):
             other = self.heads[number]
@@ -294,7 +333,8 @@ class _Judge:
                 body += self.words[number]
                 if body < 8:
                     short = other.words <= LABEL_WORDS
-                    return 0.0 if head.href or (short and not other.href) else 0.6
+                    several = 0.1 if alike >= SEVERAL and not other.href else 0.6
+                    return 0.0 if head.href or (short and not other.href) else several
                 if head.href:
                     return 0.3
                 label = not other.href and other.words <= LABEL_WORDS and body <= LEAD_IN_WORDS
@@ -310,6 +350,14 @@ class _Judge:
         if above is None or not (self.starts[above.index] and above.href and head.href):
             return False
         return above.prominence > head.prominence + 0.05 and not head.rest
+
+    def names(self, members: Sequence[Head]) -> bool:
+        """Whether the heads are links of a word or two in a row, with no text of their own."""
+        if len(members) < SEVERAL or _mean([h.words for h in members]) > NAME_WORDS:
+            return False
+        return not members[0].look.level and (
+            _mean([b.index - a.index == 1 for a, b in pairwise(members)]) >= 0.8
+        )
 
     def topics(self, members: Sequence[Head], ends: Sequence[int]) -> bool:
         """Whether the heads are a word or two over much text: an essay's sub-heads."""
@@ -339,11 +387,17 @@ class _Judge:
         return head.look if head else None
 
     def groups(self) -> list[list[int]]:
-        """The outermost lists of the page, each as the numbers of the blocks that open entries."""
+        """The outermost lists of the page, each as the numbers of the blocks that open entries.
+
+        Lists of links with nothing between them are one.
+        """
         groups: dict[tuple[str, int], list[int]] = defaultdict(list)
         run = 0
+        last = -1  # the parent of the list entry above, if nothing stands between
         for number, block in enumerate(self.blocks):
             head = self.heads[number]
+            if not block.entry or not any(is_target(span.href) for span in block.spans):
+                last = -1 if block.marker or not block.entry else last
             if not block.marker:
                 if head is not None and head.rest and not block.entry:
                     groups[f"label {head.look}", run].append(number)
@@ -355,7 +409,8 @@ class _Judge:
                 groups["run", run].append(number)
             elif entry.number == block.entry:
                 parent = entry.parent.number if entry.parent is not None else 0
-                groups["list", parent].append(number)
+                last = parent if last < 0 else last
+                groups["list", last].append(number)
         return [
             numbers
             for (kind, _), numbers in groups.items()

@@ -89,7 +89,8 @@ SHARE = _any(
     r"^(?:share|tweet|like|comments?|restack|forward|pin|follow|subscribe|print|e-?mail)"
     r"(?:\W+(?:share|tweet|like|comments?|restack|forward|pin|follow|this|on|with|us|post|it|a|to|"
     r"friends?|e-?mail|facebook|twitter|x|linkedin|whatsapp|instagram|and))*\W*$",
-    r"share (?:this|the|it|with|via|on)\b|forward (?:this|to a) |tell a friend|refer a friend|"
+    r"share (?:this|the|it|with|via|on)\b|forward (?:this|to a) |tell a friend|"
+    r"refer a friend|pass (?:it|this) on|send (?:it|this)[^.]{0,15} to a friend|"
     r"invite a friend|spread the word|follow (?:us|me)\b|find us on|connect with us|join us on|"
     r"like us on|(?:read|open)[^.]{0,40} in the app|listen to posts|get app\b",
     r"weiterempf|weiterleiten|teilen sie|folgen sie|folge uns|jetzt teilen|partage[rz]|"
