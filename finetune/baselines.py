@@ -24,9 +24,11 @@ from finetune.rouge import sentences
 
 _MIDDLE = 5  # the score where there are no rows to learn one from
 _LEAD = 3  # sentences of a summary, and highlights after them
-_SEEN = 5  # rows that must have an entry for it to be learnt
+_SEEN = 8  # rows that must have an entry for it to be learnt
+_TWICE = 2  # rows that must have a name for it to be looked up
 _PRECISE = 0.5  # share of the texts with a name in which it must be labelled
-_FOLDS = 3  # to choose the threshold of a tag with
+_FOLDS = 2  # to choose the threshold of a tag with
+_WORDS = 8000  # the most frequent, that are counted
 _THRESHOLDS = tuple(n / 20 for n in range(1, 15))
 LEARNT = ("key_insights", "domains")
 LOOKED_UP = ("names", "company_names")
@@ -133,7 +135,7 @@ class Tfidf(Lead):
                 f"baseline:tfidf needs {error.name}; "
                 "install it with `pip install 'newsdigest[finetune]'`"
             ) from error
-        self._words: Any = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2))
+        self._words: Any = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=_WORDS)
         texts = [f"{row.title}\n{row.text}" for row in fit]
         features = self._words.fit_transform(texts)
         self._taggers = {
@@ -208,12 +210,18 @@ class Tagger:
 
 def gazetteer(spellings: Sequence[str], labels: Sequence[Sequence[str]]) -> list[str]:
     """Entries to look up in a text: those that, where they occur, are mostly labelled too. The
-    most frequent first.
+    most frequent first. `spellings` are the texts, folded.
     """
     count = Counter(entry for entries in labels for entry in set(entries))
+    unspaced = [text.replace(" ", "") for text in spellings]
     kept = []
     for entry, labelled in count.most_common():
-        seen = sum(occurs(entry, text) for text in spellings)
+        if labelled < _TWICE:
+            break
+        letters = spelled(entry).replace(" ", "")
+        # A plain search first: it is fast, and finds all texts that can have the name.
+        likely = (n for n, text in enumerate(unspaced) if letters in text)
+        seen = sum(occurs(entry, spellings[n]) for n in likely)
         if seen and labelled / seen >= _PRECISE:
             kept.append(entry)
     return kept
@@ -234,7 +242,7 @@ def _scorer(features: Any, scores: Sequence[int | None]) -> Any:
     kept = [index for index, score in enumerate(scores) if score is not None]
     if len({scores[index] for index in kept}) < 2:
         return None
-    model = LogisticRegression(C=10, max_iter=300)
+    model = LogisticRegression(C=10, max_iter=100)
     return model.fit(features[kept], [scores[index] for index in kept])
 
 

@@ -136,3 +136,35 @@ def markdown() -> str:
 def concerns(name: str) -> str | None:
     """The field that a name speaks of, if it speaks of one."""
     return next((f for f in FIELDS if re.search(rf"(^|_){f}(_|$)", name)), None)
+
+
+HEADLINES: tuple[str, ...] = (
+    "valid",
+    "valid_unconstrained",
+    "rouge_l_title",
+    "rouge_l_summary",
+    "rouge_lsum_highlights",
+    "bertscore_title",
+    "bertscore_summary",
+    "f1_names",
+    "f1_domains",
+    "f1_overall",
+    "f1_key_insights",
+    "f1_company_names",
+    "relevance_mae",
+    "relevance_r2",
+    "tree",
+    "grounding",
+    "dropped",
+    "english",
+    "distinct_titles",
+    "repetition",
+)
+"""What a result is quoted by, and what models are tested against each other on."""
+
+TESTED: tuple[str, ...] = tuple(
+    name
+    for name in HEADLINES
+    if name not in {"valid_unconstrained", "grounding", "english", "distinct_titles"}
+)
+"""The headlines that speak of every row on its own and can differ between working models."""

@@ -6,6 +6,7 @@ retry and no second engine, so that an invalid answer shows as one.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, DigestFields, Row, parse, select
 from finetune import metrics
-from finetune.catalogue import is_bound
+from finetune.catalogue import HEADLINES, catalogue, is_bound
 from finetune.predictions import Prediction
 from finetune.predictions import write as write_predictions
 from finetune.stats import Ratio
@@ -126,18 +127,25 @@ def write(out: Path, predictions: Sequence[Prediction], measured: dict[str, floa
     (out / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
 
 
+def folder(name: str) -> str:
+    """A folder's name for a model's."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "unnamed"
+
+
 def headline(measured: dict[str, float]) -> str:
     """The numbers that a result is quoted by, each with its interval; refused for few rows."""
     if measured["n"] < metrics.HEADLINE:
         return f"n = {measured['n']:.0f}: too few rows for a headline ({metrics.HEADLINE} needed)"
-    return "\n".join(
-        f"{name:<28} {cell(measured, name)}" for name in measured if not is_bound(name)
-    )
+    shown = ["n", *(name for name in HEADLINES if name in measured)]
+    return "\n".join(f"{name:<24} {cell(measured, name)}" for name in shown)
 
 
 def markdown(columns: dict[str, dict[str, float]]) -> str:
     """A table of several models' metrics, one column each, with 95 % intervals."""
-    names = dict.fromkeys(n for column in columns.values() for n in column if not is_bound(n))
+    given = {name for column in columns.values() for name in column}
+    # Names of an older examination come last.
+    names = [*(n for n in catalogue() if n in given), *sorted(given - catalogue().keys())]
+    names = [name for name in names if not is_bound(name)]
     head = f"| metric | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
     return head + "".join(
         f"| {name} | {' | '.join(cell(column, name) for column in columns.values())} |\n"

@@ -1,0 +1,245 @@
+"""`digest finetune evaluate` and `compare`: what a model is worth."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import options
+from cli.progress import Progress
+
+if TYPE_CHECKING:
+    from digest.schema import Row
+    from finetune.engines import Named
+    from finetune.predictions import Prediction
+
+rows_option = click.option(
+    "--data",
+    "data_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="Labelled rows (JSONL).",
+)
+out = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for predictions.jsonl, metrics.json, comparison.json and the report.",
+)
+bertscore = click.option(
+    "--bertscore",
+    metavar="MODEL",
+    help="Measure BERTScore with this encoder: a folder, a hub name, or minilm (the extra "
+    "`bertscore`).",
+)
+common_rows = click.option(
+    "--common", is_flag=True, help="Only rows that all answer; else a missing answer is invalid."
+)
+report_option = click.option(
+    "--report/--no-report", default=True, help="Draw report.md and report.html."
+)
+
+
+@click.command()
+@rows_option
+@click.option(
+    "--engine",
+    "specs",
+    multiple=True,
+    default=("embedded",),
+    show_default="embedded",
+    metavar="[NAME=]SPEC",
+    help="embedded, ollama, extractive, gguf:BASE[+ADAPTER] (gguf: is the untuned base), "
+    "peft:DIR, baseline:constant|lead|tfidf or file:PREDICTIONS. Repeatable: the first is "
+    "examined, the others are what it is compared with.",
+)
+@options.fields
+@out
+@click.option("--held-out", is_flag=True, help="Only the validation rows of the default split.")
+@click.option(
+    "--fit",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Rows that baselines learn from, less those that share a group or a text with --data.",
+)
+@click.option(
+    "--unconstrained",
+    is_flag=True,
+    help="Ask the first engine a second time, without its grammar, and report both validities.",
+)
+@common_rows
+@bertscore
+@report_option
+@options.json_output
+def evaluate(
+    data_file: Path,
+    specs: tuple[str, ...],
+    fields: str | None,
+    out: Path,
+    held_out: bool,
+    fit: Path | None,
+    unconstrained: bool,
+    common: bool,
+    bertscore: str | None,
+    report: bool,
+    as_json: bool,
+) -> None:
+    """Examine a model on labelled rows, beside others if more are named.
+
+    OUT/predictions.jsonl and OUT/metrics.json are the first engine's, OUT/against/NAME/ holds
+    those of the others. docs/evaluation.md explains every name.
+    """
+    from digest.schema import select
+    from finetune import baselines, data
+    from finetune.config import Split
+    from finetune.engines import Named
+
+    named = [Named.parse(spec) for spec in specs]
+    if unconstrained:
+        named.insert(1, named[0].unconstrained())
+    rows, _ = data.read(data_file)
+    learnt: Sequence[Row] = []
+    if held_out:
+        learnt, rows = data.split(rows, Split())
+    if fit:
+        learnt = baselines.leaves(data.read(fit)[0], rows)
+    asked = select(fields)
+    with Progress(quiet=as_json) as progress:
+        answers = [_ask(one, rows, learnt, asked, progress) for one in named]
+        _conclude(
+            data_file, out, rows, named, answers, asked,
+            common=common, bertscore=bertscore, report=report, unconstrained=unconstrained,
+            as_json=as_json, progress=progress,
+        )  # fmt: skip
+
+
+@click.command()
+@click.argument("predictions", nargs=-1, required=True, metavar="[NAME=]PREDICTIONS...")
+@rows_option
+@options.fields
+@out
+@common_rows
+@bertscore
+@report_option
+@options.json_output
+def compare(
+    predictions: tuple[str, ...],
+    data_file: Path,
+    fields: str | None,
+    out: Path,
+    common: bool,
+    bertscore: str | None,
+    report: bool,
+    as_json: bool,
+) -> None:
+    """Compare predictions that `evaluate` or another program wrote: the first with each other.
+
+    A line of PREDICTIONS needs `id` and `digest`. Writes what `evaluate` writes.
+    """
+    from digest.schema import select
+    from finetune import data
+    from finetune import predictions as written
+    from finetune.engines import Named
+
+    named = [Named.parse(text) for text in predictions]
+    rows, _ = data.read(data_file)
+    answers = [written.read(Path(one.spec).expanduser()) for one in named]
+    with Progress(quiet=as_json) as progress:
+        _conclude(
+            data_file, out, rows, named, answers, select(fields),
+            common=common, bertscore=bertscore, report=report, unconstrained=False,
+            as_json=as_json, progress=progress,
+        )  # fmt: skip
+
+
+def _ask(
+    one: "Named",
+    rows: "Sequence[Row]",
+    learnt: "Sequence[Row]",
+    asked: tuple[str, ...],
+    progress: Progress,
+) -> "list[Prediction]":
+    """One engine's answers: read from its file, or asked for."""
+    from finetune import evaluate as exam
+    from finetune import predictions
+    from finetune.engines import open_engine
+
+    if one.spec.startswith("file:"):
+        return predictions.read(Path(one.spec.removeprefix("file:")).expanduser())
+    base = Path()
+    if one.spec.startswith("peft:"):
+        from digest.engines.weights import base_weights, cache
+        from finetune.base import converted
+
+        base = converted(base_weights(), cache() / "converted")
+    engine = open_engine(one.spec, base, learnt)
+    try:
+        return exam.predict(
+            rows, engine, asked, lambda done, total: progress(f"ask {one.name}", done, total)
+        )
+    finally:
+        engine.close()
+
+
+def _conclude(
+    data_file: Path,
+    out: Path,
+    rows: "Sequence[Row]",
+    named: "Sequence[Named]",
+    answers: "Sequence[Sequence[Prediction]]",
+    asked: tuple[str, ...],
+    *,
+    common: bool,
+    bertscore: str | None,
+    report: bool,
+    unconstrained: bool,
+    as_json: bool,
+    progress: Progress,
+) -> None:
+    """Measure, compare, write, and say the headline."""
+    from finetune import compare as comparison
+    from finetune import evaluate as exam
+    from finetune import examreport
+    from finetune.base import sha256
+
+    if common:
+        rows, answers = comparison.common(rows, answers)
+    scorer = None
+    if bertscore:
+        from finetune.bertscore import BertScore
+
+        scorer = BertScore(bertscore)
+    exams = []
+    for number, (one, predictions) in enumerate(zip(named, answers, strict=True), 1):
+        exams.append(exam.hold(one.name, rows, predictions, asked, scorer))
+        progress("measure", number, len(named))
+    if unconstrained:
+        exams[0] = exam.with_unconstrained(exams[0], exams[1])
+    for held in exams[1:]:
+        exam.write(out / "against" / exam.folder(held.name), held.predictions, held.table)
+    exam.write(out, exams[0].predictions, exams[0].table)
+    results = comparison.compare(exams)
+    comparison.write(out / "comparison.json", results)
+    if report:
+        facts = {
+            "rows": f"{len(rows)} of {data_file.name}, SHA-256 {sha256(data_file)}",
+            "fields": ", ".join(asked),
+            **{f"engine {one.name}": one.spec for one in named if one.name != one.spec},
+            **({"BERTScore": f"{bertscore}, last layer"} if bertscore else {}),
+        }
+        page = examreport.write(
+            out, exams, results, facts, lambda done, total: progress("draw", done, total)
+        )
+    if as_json:
+        options.print_json(exams[0].table)
+        return
+    click.echo(exam.headline(exams[0].table))
+    for result in results:
+        click.echo(f"\nagainst {result.theirs}:")
+        for test in result.tests:
+            click.echo(
+                f"  {test.metric:<24} {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}]"
+                f"  better: {result.verdict(test)}"
+            )
+    if report:
+        click.echo(f"\nreport: {page}")
