@@ -69,7 +69,7 @@ def google(
             _keep(client, file)
         wanted = set(signing.scopes_for(account, chosen))
         if scope:  # these too, and so what was granted before
-            held = who.load()["scopes"] if who.file.exists() else ()
+            held = who.load().get("scopes") or () if who.file.exists() else ()
             wanted |= {*held, *(signing.SCOPE + name for name in scope)}
         who.save(_sign_in(file, sorted(wanted), paste, port))
         signing.require(who, *(name.removeprefix(signing.SCOPE) for name in sorted(wanted)))

@@ -97,6 +97,14 @@ def test_a_scope_that_was_not_granted_is_named(signed_in):
     assert "has not granted gmail.send" in done.stderr and "--scope gmail.send" in done.stderr
 
 
+def test_one_right_more_keeps_the_others_and_a_plain_sign_in_asks_the_least(signed_in, emulate):
+    again = ("auth", "google", "--port", str(emulate.redirect_port))
+    more = signed_in.digest(*again, "--scope", "gmail.send").stdout
+    assert more == "default: signed in, may use drive.file, gmail.readonly, gmail.send\n"
+    (signed_in.folder / "digest.toml").write_text('source = ["gmail:label:newsletters"]\n')
+    assert signed_in.digest(*again).stdout == "default: signed in, may use gmail.readonly\n"
+
+
 def test_no_token_is_ever_shown(home, emulate):
     port = str(emulate.redirect_port)
     shown = home.digest("-v", "auth", "google", "--client", "client.json", "--port", port)
