@@ -35,17 +35,11 @@ def serve(
     else. It starts the server itself: docs/mcp.md says how to tell it.
     """
     from digest import settings
-    from digest.errors import ConfigError
+    from server import transport
 
     chosen = settings.load(
         config, source=list(source) or None, since=since, engine=engine, ledger=ledger
     )
-    try:
-        from server import transport
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the server needs {error.name}; install it with `pip install 'newsdigest[mcp]'`"
-        ) from error
     if address is None:
         transport.stdio(chosen)
         return

@@ -3,10 +3,12 @@
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
 
 from digest.errors import DigestError, LedgerLocked
 from digest.records import fingerprint
@@ -85,5 +87,28 @@ def speaking(
                 raise ToolError(spoken(error, settings)) from error
 
         return wrapped
+
+    return decorate
+
+
+def tool(
+    mcp: MCPServer[Any],
+    settings: Settings,
+    title: str,
+    *,
+    only_looks: bool = False,
+    reaches_out: bool = False,
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Add a tool to the server, `speaking`. None destroys anything, and calling one again with
+    the same arguments does nothing twice.
+
+    `only_looks`: it writes nothing, not even to the ledger. `reaches_out`: to other machines.
+    """
+    hints = ToolAnnotations(read_only_hint=only_looks, open_world_hint=reaches_out)
+    if not only_looks:
+        hints.destructive_hint, hints.idempotent_hint = False, True
+
+    def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        return mcp.tool(title=title, annotations=hints)(speaking(settings)(function))
 
     return decorate

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from digest.errors import ConfigError, DigestError, LedgerLocked
@@ -34,16 +34,7 @@ def register_fetch(mcp: MCPServer[Any], desk: Desk) -> None:
     """Add the tool that a day begins with."""
     settings = desk.settings
 
-    @mcp.tool(
-        title="Fetch newsletters",
-        annotations=ToolAnnotations(
-            read_only_hint=False,
-            destructive_hint=False,
-            idempotent_hint=True,
-            open_world_hint=True,
-        ),
-    )
-    @outside.speaking(settings)
+    @outside.tool(mcp, settings, "Fetch newsletters", reaches_out=True)
     async def fetch_newsletters(
         ctx: Context[Any, Any],
         source: Source = "",
@@ -91,11 +82,7 @@ def register_search(mcp: MCPServer[Any], desk: Desk) -> None:
     """Add the tools that only look."""
     settings = desk.settings
 
-    @mcp.tool(
-        title="Search digests",
-        annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
-    )
-    @outside.speaking(settings)
+    @outside.tool(mcp, settings, "Search digests", only_looks=True)
     async def search_digests(
         query: Words = "",
         name: Annotated[str, Field(description="part of a named entity")] = "",
@@ -136,11 +123,7 @@ def register_search(mcp: MCPServer[Any], desk: Desk) -> None:
             )
         )
 
-    @mcp.tool(
-        title="List sources and sinks",
-        annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
-    )
-    @outside.speaking(settings)
+    @outside.tool(mcp, settings, "List sources and sinks", only_looks=True)
     async def list_sources() -> Annotated[CallToolResult, models.Sources]:
         """List what the user configured: sources to read, sinks that reports may go to, and what
         is read so far.

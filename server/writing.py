@@ -9,7 +9,7 @@ from mcp.server import MCPServer
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
 from digest.errors import ConfigError, DigestError, Unreadable
@@ -46,16 +46,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
     """Add the tools to the server, in the order of a day's work."""
     settings = desk.settings
 
-    @mcp.tool(
-        title="Analyze article",
-        annotations=ToolAnnotations(
-            read_only_hint=False,
-            destructive_hint=False,
-            idempotent_hint=True,
-            open_world_hint=True,
-        ),
-    )
-    @outside.speaking(settings)
+    @outside.tool(mcp, settings, "Analyze article", reaches_out=True)
     async def analyze_article(
         ctx: Context[Any, Any],
         text: Annotated[str, Field(max_length=MAX_TEXT, description="plain or markdown")] = "",
@@ -103,16 +94,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
 
         return answer(await desk.work(article, ctx))
 
-    @mcp.tool(
-        title="Build report",
-        annotations=ToolAnnotations(
-            read_only_hint=False,
-            destructive_hint=False,
-            idempotent_hint=True,
-            open_world_hint=False,
-        ),
-    )
-    @outside.speaking(settings)
+    @outside.tool(mcp, settings, "Build report")
     async def build_report(
         ctx: Context[Any, Any],
         since: Since = "",
@@ -154,16 +136,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
             return Confirmation(deliver=True)
         return Elicit(f"Deliver report {report} to {', '.join(names)}?", Confirmation)
 
-    @mcp.tool(
-        title="Deliver report",
-        annotations=ToolAnnotations(
-            read_only_hint=False,
-            destructive_hint=False,
-            idempotent_hint=True,
-            open_world_hint=True,
-        ),
-    )
-    @outside.speaking(settings)
+    @outside.tool(mcp, settings, "Deliver report", reaches_out=True)
     async def deliver_report(
         ctx: Context[Any, Any],
         confirmed: Annotated[ElicitationResult[Confirmation], Resolve(confirm)],
