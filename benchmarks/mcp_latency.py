@@ -216,7 +216,7 @@ async def reach(name: str):  # type: ignore[no-untyped-def]
             await asyncio.sleep(0.1)
     # The SDK's own limit is 100 connections: half of the calls would wait in the client. Servers
     # hang up after 5 idle seconds; the client must do so before.
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=4)
     client = httpx2.AsyncClient(limits=limits, timeout=60, trust_env=False)
     return streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=client)
 
