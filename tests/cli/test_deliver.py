@@ -24,7 +24,7 @@ def home(tmp_path):
 
 def digest(home, *words, check=0):
     done = subprocess.run(
-        [DIGEST, *words], cwd=home, capture_output=True, text=True, check=False, timeout=120
+        [DIGEST, *words], cwd=home, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == check, done.stdout + done.stderr
     return done

@@ -24,7 +24,7 @@ def home(tmp_path):
 def run(home, *words, check=0):
     done = subprocess.run(
         [DIGEST, "run", "--json", *words],
-        cwd=home, capture_output=True, text=True, check=False, timeout=120,
+        cwd=home, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == check, done.stdout + done.stderr
     return json.loads(done.stdout)

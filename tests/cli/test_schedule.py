@@ -57,7 +57,7 @@ def digest(home, *args, check=0):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == check, done.stdout + done.stderr
     return done

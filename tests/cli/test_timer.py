@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -88,6 +89,15 @@ def test_weeks_of_sleep_are_made_up_for_once_and_at_waking(tmp_path):
             assert served(book, when, [now, now]) == [now][:missed]
 
 
+def test_a_timer_that_fires_a_moment_early_has_its_turn_once(tmp_path):
+    when = CalendarTime.parse("07:00 UTC")
+    at = datetime(2026, 5, 4, 7, tzinfo=UTC)
+    early, late = at - timedelta(seconds=3), at + timedelta(minutes=15)
+    with Ledger(tmp_path / "ledger.db") as book:
+        timer.serve(book, when, ("run",), at - timedelta(days=1))
+        assert served(book, when, [at - timedelta(hours=1), early, at, late]) == [early]
+
+
 @given(
     st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]),
     st.integers(1_577_836_800, 2_114_380_800).map(lambda at: datetime.fromtimestamp(at, UTC)),
@@ -135,7 +145,7 @@ def home(tmp_path):
 def due(home, *words, when="00:00", check=0):
     command = [DIGEST, "schedule", "due", when, *(words or ("run", "--json"))]
     done = subprocess.run(
-        command, cwd=home, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=home, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == check, done.stdout + done.stderr
     return done.stdout
@@ -146,6 +156,32 @@ def test_the_command_runs_once_a_turn_and_says_nothing_after(home):
     (home / "notes" / "b.md").write_text("# Bread\n\nThe bakery on the quay won a prize.\n")
     assert due(home) == ""
     assert due(home, "report", "--since", "7d", when=f"{time.strftime('%a').lower()} 00:00")
+
+
+def test_the_installed_line_waits_for_the_next_turn_and_makes_up_for_a_slept_one(home):
+    (home / "bin").mkdir()
+    table, crontab = home / "table", home / "bin" / "crontab"
+    table.touch()
+    # Stands for the daemon's own program, of which only the table matters here.
+    crontab.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat "{table}"; else cat > "{table}"; fi')
+    crontab.chmod(0o755)
+    path = {"PATH": f"{home / 'bin'}:/usr/bin:/bin", "HOME": str(home)}
+    install = [DIGEST, "schedule", "install", "--for", "cron", "--at", "00:00"]
+    subprocess.run(install, cwd=home, env=path, check=True, capture_output=True)
+    line = table.read_text().split(" ", 5)[5]
+
+    def fire():
+        """As cron does it: a shell, its own environment, no folder of ours."""
+        subprocess.run(["sh", "-c", line], cwd="/", env={"HOME": str(home)}, check=True, timeout=300)
+        return len(list((home / "reports").glob("*.md")))
+
+    assert fire() == 0, "a timer set up at noon made up for the morning"
+    with sqlite3.connect(home / "l.db") as ledger:  # two nights pass
+        ledger.execute(
+            "UPDATE cursors SET value = strftime('%Y-%m-%dT%H:%M:%S+00:00', value, '-2 days')"
+        )
+    assert (fire(), fire()) == (1, 1)
+    assert "1 new" in (home / "digest.log").read_text()
 
 
 def test_an_outage_keeps_its_turn_and_a_mistake_does_not(home):
@@ -165,7 +201,7 @@ def test_a_run_that_was_killed_has_its_turn_again_and_two_at_once_are_one(home):
     os.mkfifo(home / "slow.md")  # whoever reads it waits for us
     slow = [*command, "--source", "folder:slow.md"]
     first = subprocess.Popen(slow, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    for _ in range(200):
+    for _ in range(2000):
         if (home / "l.db.holder").exists():
             break
         time.sleep(0.05)

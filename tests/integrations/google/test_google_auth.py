@@ -41,7 +41,7 @@ def paste(home, emulate, change=lambda address: address, *args):
         shown += line
     url = re.search(r"http://\S+", shown)[0]
     address = change(sign_in(url, email="reader@example.com", follow=False))
-    out, err = process.communicate(address + "\n", timeout=60)
+    out, err = process.communicate(address + "\n", timeout=300)
     return process.returncode, out, shown + err
 
 

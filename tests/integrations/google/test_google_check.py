@@ -95,7 +95,7 @@ def test_doctor_tells_each_account_and_ends_with_1(account, chosen, tmp_path):
     )
     done = subprocess.run(
         [DIGEST, "doctor", "--json"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     found = [one for one in json.loads(done.stdout)["checks"] if one["name"] == "sign-in"]
