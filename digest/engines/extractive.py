@@ -21,6 +21,7 @@ _LOOKED_AT = 20_000  # characters of text: bounds the time for one item
 _SUMMARY, _HIGHLIGHTS, _NAMES, _DOMAINS = 3, 3, 12, 2  # entries at most, by measurement
 _IDEOGRAPHIC_STOP = re.compile(r"(?<=[。！？])")
 _TOKEN = re.compile(r"[^\W_](?:[\w’'&+./-]*\w)?\+*|[^\w\s]")
+_LAST_WORD = re.compile(r"(?<=\s)\S{1,50}\Z")
 _WORD = re.compile(r"\w{4,}")  # shorter words say little about a topic
 
 
@@ -28,7 +29,7 @@ class ExtractiveEngine:
     """Answers every ask from the text itself, at once."""
 
     name = "extractive"
-    model = "extractive-1"  # to be changed with the heuristics: it is part of the cache key
+    model = "extractive-2"  # to be changed with the heuristics: it is part of the cache key
     context = 1 << 20
 
     def count(self, text: str) -> int:
@@ -50,7 +51,7 @@ class ExtractiveEngine:
 def extract(title: str, text: str, fields: Sequence[str]) -> DigestFields:
     """A digest of any text, in any language, even of none; always within the contract."""
     title = " ".join(_plain(title))
-    sentences = _sentences(text[:_LOOKED_AT]) or [title] * bool(title) or ["There is no text."]
+    sentences = _sentences(_fit(text, _LOOKED_AT)) or [title] * bool(title) or ["There is no text."]
     ranked = _ranked(title, sentences)
     lead = _lead(sentences, ranked, _limit("summary"))
     rest = [n for n in ranked if n not in lead][:_HIGHLIGHTS]
@@ -76,9 +77,13 @@ def _limit(field: str) -> int:
 
 
 def _fit(text: str, most: int, least: int = 1) -> str:
-    """`text` within its limits, cut between words."""
+    """`text` within its limits, cut between words if it has any."""
     if len(text) > most:
-        text = text[: most - 1].rsplit(" ", 1)[0].rstrip(" ,;:–-") + "…"
+        kept = text[: most - 1]
+        # A word that goes on is left out whole; scripts without spaces have none that long.
+        if not text[most - 1].isspace() and (word := _LAST_WORD.search(kept)):
+            kept = kept[: word.start()]
+        text = kept.rstrip(" \t\n,;:–-") + "…"
     return text.ljust(least, ".")
 
 

@@ -100,3 +100,28 @@ def test_as_an_engine() -> None:
     assert {with_title.finish, without.finish} == {"stop"}
     assert engine.count("three little words") == 3
     engine.close()
+
+
+@given(
+    st.lists(st.text("abcdefghijklmnopqrstuvwxyzäé", min_size=1, max_size=40), min_size=1),
+    st.integers(3, 1500),
+)
+def test_a_cut_falls_between_words(words, repeat):
+    text = " ".join((words * repeat)[:4000])
+    summary = extract("A title", f"{text}.", ["summary"]).summary
+    assert len(summary) <= 1000
+    if summary.endswith("…"):
+        kept = summary.removesuffix("…")
+        assert text.startswith(kept) and text[len(kept)].isspace()
+
+
+def test_a_text_that_is_longer_than_what_is_looked_at_ends_in_a_whole_word():
+    text = "Prologue. " + "longwordinside " * 3000
+    for sentence in extract("", text, ["highlights", "summary"]).as_dict().values():
+        for one in [sentence] if isinstance(sentence, str) else sentence:
+            assert one.rstrip("…").split()[-1] in {"longwordinside", "Prologue."}
+
+
+def test_scripts_without_spaces_keep_their_room():
+    summary = extract("", "題 " + "語" * 3000, ["summary"]).summary
+    assert len(summary) == 1000 and summary.endswith("語…")
