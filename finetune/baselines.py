@@ -154,10 +154,11 @@ class Tfidf(Lead):
         """As lead, with entries and a score."""
         features = self._words.transform([f"{title}\n{text}"])
         here = spelled(f"{title}\n{text}")
+        near = here.replace(" ", "")
         found = super().digest(title, text)
         found |= {name: tagger.tags(features)[0] for name, tagger in self._taggers.items()}
         for name, known in self._gazetteers.items():
-            found[name] = [entry for entry in known if occurs(entry, here)]
+            found[name] = [entry for entry in known if _likely(entry, near) and occurs(entry, here)]
         if self._scorer is not None:
             # The median of the distribution, which is what the mean error rewards.
             below = self._scorer.predict_proba(features)[0].cumsum()
@@ -218,13 +219,21 @@ def gazetteer(spellings: Sequence[str], labels: Sequence[Sequence[str]]) -> list
     for entry, labelled in count.most_common():
         if labelled < _TWICE:
             break
-        letters = spelled(entry).replace(" ", "")
-        # A plain search first: it is fast, and finds all texts that can have the name.
-        likely = (n for n, text in enumerate(unspaced) if letters in text)
+        likely = (n for n, text in enumerate(unspaced) if _likely(entry, text))
         seen = sum(occurs(entry, spellings[n]) for n in likely)
         if seen and labelled / seen >= _PRECISE:
             kept.append(entry)
     return kept
+
+
+def _likely(entry: str, unspaced: str) -> bool:
+    """A fast look first: a text without spaces that lacks the letters lacks the name."""
+    return _letters(entry) in unspaced
+
+
+@cache
+def _letters(entry: str) -> str:
+    return spelled(entry).replace(" ", "")
 
 
 def _mean_f1(guess: Any, truth: Any, sizes: Sequence[int]) -> float:

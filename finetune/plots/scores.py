@@ -130,8 +130,10 @@ def precision_recall(exams: Sequence[Exam]) -> "Figure | None":
         axes.set_title(name, fontsize=9)
     for axes in panels.flat[len(fields) :]:
         axes.set_axis_off()
-    drawn.supxlabel("recall", fontsize=9)
-    drawn.supylabel("precision", fontsize=9)
+    for axes in panels[-1]:
+        axes.set_xlabel("recall")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("precision")
     drawn.suptitle(
         "Precision and recall, entries of all rows pooled (grey: equal F1)",
         x=0.01, ha="left", fontweight="bold", fontsize=10,
@@ -145,7 +147,7 @@ _PAIR = ("recall", "precision")
 
 def _equal_f1(axes: Any) -> None:
     for f1 in (0.2, 0.4, 0.6, 0.8):
-        xs = [f1 / 2 + (1 - f1 / 2) * n / 50 for n in range(1, 51)]
+        xs = [f1 / 2 + (1 - f1 / 2) * n / 200 for n in range(1, 201)]
         ys = [f1 * x / (2 * x - f1) for x in xs]
         inside = [(x, y) for x, y in zip(xs, ys, strict=True) if y <= 1]
         axes.plot(*zip(*inside, strict=True), color=style.FAINT, linewidth=0.8, zorder=0)
@@ -199,7 +201,9 @@ def heat_map(exams: Sequence[Exam]) -> "Figure | None":
     axes.imshow(shades, cmap="Blues", vmin=-0.15, vmax=1.25, aspect="auto")
     for y, name in enumerate(names):
         for x, exam in enumerate(exams):
-            if name in exam.table:
+            if name not in exam.table:
+                axes.text(x, y, "–", ha="center", va="center", fontsize=8, color=style.GREY)
+            else:
                 dark = shades[y][x] > 0.65
                 axes.text(
                     x, y, f"{exam.table[name]:.3f}", ha="center", va="center", fontsize=8,
