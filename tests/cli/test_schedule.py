@@ -8,7 +8,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -33,19 +32,6 @@ def home(tmp_path):
     (tmp_path / "digest.toml").write_text('source = ["folder:notes"]\n')
     (tmp_path / "bin").mkdir()
     return tmp_path
-
-
-@pytest.fixture
-def at_home_in(monkeypatch):
-    """Sets the machine's own time zone, for this process."""
-
-    def move(zone):
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-
-    yield move
-    monkeypatch.undo()
-    time.tzset()
 
 
 def digest(home, *args, check=0):

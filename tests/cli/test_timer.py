@@ -32,17 +32,6 @@ CHANGES = {  # two days before the clock changes, and how many hours the day of 
 }
 
 
-@pytest.fixture
-def at_home_in(monkeypatch):
-    def move(zone):
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-
-    yield move
-    monkeypatch.undo()
-    time.tzset()
-
-
 def served(book, when, ticks):
     """The ticks at which the command would have run."""
     ran = []
@@ -172,7 +161,9 @@ def test_the_installed_line_waits_for_the_next_turn_and_makes_up_for_a_slept_one
 
     def fire():
         """As cron does it: a shell, its own environment, no folder of ours."""
-        subprocess.run(["sh", "-c", line], cwd="/", env={"HOME": str(home)}, check=True, timeout=300)
+        subprocess.run(
+            ["sh", "-c", line], cwd="/", env={"HOME": str(home)}, check=True, timeout=300
+        )
         return len(list((home / "reports").glob("*.md")))
 
     assert fire() == 0, "a timer set up at noon made up for the morning"
