@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import options
+from cli import labels, options
 from cli.evaluation import compare, evaluate
 from cli.export import export
 from cli.progress import Progress
@@ -164,3 +164,7 @@ def _weights() -> Path:
     from digest.engines.weights import base_weights
 
     return base_weights()
+
+
+for command in labels.COMMANDS:
+    finetune.add_command(command)
