@@ -238,6 +238,7 @@ def _build(
             sinks=(),
             engine_note=note,
             settles=False,
+            taste=desk.settings.taste,
         )
         skipped = len(ledger.unreported_skips(sources))
         stored = ledger.report(written.id)
