@@ -57,7 +57,7 @@ class Agreement:
 def values(answer: str) -> dict[str, Any]:
     """Field -> its value in an answer that need not be whole; the raw text where it is no JSON."""
     keys = list(_KEY.finditer(answer))
-    ends = [key.start() for key in keys[1:]] + [len(answer)]
+    ends = [*(key.start() for key in keys), len(answer)][1:]
     found: dict[str, Any] = {}
     for key, end in zip(keys, ends, strict=True):
         raw = answer[key.end() : end].strip()
