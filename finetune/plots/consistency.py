@@ -75,6 +75,7 @@ def subsets(exams: Sequence[Exam]) -> "Figure | None":
     members: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(exams[0].rows):
         members[row.kind].append(index)
+    for index, row in enumerate(exams[0].rows):
         members["English" if row.lang == "en" else "other languages"].append(index)
     shown = {name: places for name, places in members.items() if len(places) >= _FEW}
     if len(shown) < 2:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finetune.evaluate import Exam
 from finetune.plots import style
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SCORES = range(1, 11)
-_COLUMNS = 4
 
 
 def pairs(exam: Exam) -> list[tuple[int, int]]:
@@ -26,53 +25,36 @@ def pairs(exam: Exam) -> list[tuple[int, int]]:
     return found
 
 
-def _panels(exams: Sequence[Exam], height: float) -> "tuple[Figure, Any] | None":
-    if not any(pairs(exam) for exam in exams):
-        return None
-    columns = min(_COLUMNS, len(exams))
-    lines = -(-len(exams) // columns)
-    drawn, panels = style.figure(
-        height * lines + 0.7, lines, columns, sharex=True, sharey=True, squeeze=False
-    )
-    for axes in panels.flat[len(exams) :]:
-        axes.set_axis_off()
-    return drawn, panels
-
-
-def _title(drawn: "Figure", text: str) -> None:
-    drawn.suptitle(text, x=0.01, ha="left", fontweight="bold", fontsize=10)
-
-
 def errors(exams: Sequence[Exam]) -> "Figure | None":
     """How often the score is too low or too high, and by how much."""
-    if not (made := _panels(exams, 1.9)):
+    if not any(pairs(exam) for exam in exams):
         return None
-    drawn, panels = made
-    for axes, exam, how in zip(panels.flat, exams, style.series(exams), strict=False):
+    drawn, panels = style.panels(
+        exams, 1.9, title="Errors of the relevance score",
+        x="score given less the right one", y="share of rows",
+    )  # fmt: skip
+    for axes, exam, how in zip(panels, exams, style.series(exams), strict=True):
         gaps = [guess - truth for truth, guess in pairs(exam)]
         count = Counter(gaps)
         axes.bar(list(count), [n / len(gaps) for n in count.values()], width=0.85, color=how.colour)
         axes.axvline(0, color="black", linewidth=0.8)
-        axes.set_title(exam.name, fontsize=9)
-        axes.text(
-            0.03, 0.96, f"mean |error| {fmean(map(abs, gaps)):.2f}\nmean error {fmean(gaps):+.2f}",
-            transform=axes.transAxes, va="top", fontsize=7.5,
-        )  # fmt: skip
+        middle = f"|error| {fmean(map(abs, gaps)):.2f}, mean {fmean(gaps):+.2f}"
+        axes.set_title(f"{exam.name}\n{middle}", fontsize=8)
         axes.set_xlim(-10.5, 10.5)
         axes.set_ylim(top=1)
         axes.grid(axis="y")
-    drawn.supxlabel("score given less the right one", fontsize=9)
-    drawn.supylabel("share of rows", fontsize=9)
-    _title(drawn, "Errors of the relevance score")
     return drawn
 
 
 def calibration(exams: Sequence[Exam]) -> "Figure | None":
     """The score given at each right score: how many rows, and their median."""
-    if not (made := _panels(exams, 2.1)):
+    if not any(pairs(exam) for exam in exams):
         return None
-    drawn, panels = made
-    for axes, exam, how in zip(panels.flat, exams, style.series(exams), strict=False):
+    drawn, panels = style.panels(
+        exams, 2.0, x="right score", y="score given",
+        title="Calibration of relevance (area: rows; black: median; dashed: perfect)",
+    )  # fmt: skip
+    for axes, exam, how in zip(panels, exams, style.series(exams), strict=True):
         told = pairs(exam)
         count = Counter(told)
         most = max(count.values())
@@ -91,10 +73,6 @@ def calibration(exams: Sequence[Exam]) -> "Figure | None":
         axes.set(xlim=(0.2, 10.8), ylim=(-0.6, 10.8), aspect="equal")
         axes.set_xticks([1, 4, 7, 10])
         axes.set_yticks([0, 1, 4, 7, 10], ["invalid", "1", "4", "7", "10"])
-        axes.set_title(exam.name, fontsize=9)
-    drawn.supxlabel("right score", fontsize=9)
-    drawn.supylabel("score given", fontsize=9)
-    _title(drawn, "Calibration of relevance (area: rows; black: median; dashed: perfect)")
     return drawn
 
 

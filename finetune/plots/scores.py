@@ -94,7 +94,7 @@ def f1_by_field(exams: Sequence[Exam]) -> "Figure | None":
     ):
         style.shares(axes, "F1, mean over rows")
         axes.set_title(title, fontsize=9)
-    drawn.suptitle("F1 by field", x=0.01, ha="left", fontweight="bold", fontsize=10)
+    style.headed(drawn, "F1 by field")
     style.legend(drawn, style.series(exams))
     return drawn
 
@@ -134,10 +134,7 @@ def precision_recall(exams: Sequence[Exam]) -> "Figure | None":
         axes.set_xlabel("recall")
     for axes in panels[:, 0]:
         axes.set_ylabel("precision")
-    drawn.suptitle(
-        "Precision and recall, entries of all rows pooled (grey: equal F1)",
-        x=0.01, ha="left", fontweight="bold", fontsize=10,
-    )  # fmt: skip
+    style.headed(drawn, "Precision and recall, entries of all rows pooled (grey: equal F1)")
     style.legend(drawn, style.series(exams))
     return drawn
 
@@ -188,7 +185,7 @@ def _texts(exams: Sequence[Exam], kinds: Sequence[str], title: str, unit: str) -
         style.dots(axes, exams, [f"{kind}_{name}" for kind in kinds], kinds)
         style.shares(axes, unit)
         axes.set_title(name, fontsize=9)
-    drawn.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
+    style.headed(drawn, title)
     style.legend(drawn, style.series(exams))
     return drawn
 

@@ -18,6 +18,7 @@ MARKERS = "osD^vPX"
 GREY = "#6b6b6b"  # the references, and what is not a model
 FAINT = "#d9d9d9"
 WIDTH = 7.6  # inches
+COLUMNS = 4  # panels beside each other
 DPI = 150
 
 _LOOK: dict[Any, Any] = {
@@ -73,6 +74,33 @@ def figure(height: float, rows: int = 1, columns: int = 1, **options: Any) -> "t
 
     drawn = Figure(figsize=(WIDTH, height), layout="constrained", dpi=DPI)
     return drawn, drawn.subplots(rows, columns, **options)
+
+
+def panels(
+    exams: Sequence[Exam], tall: float, *, title: str, x: str, y: str
+) -> "tuple[Figure, list[Any]]":
+    """A figure with a panel for each model, `tall` inches each, that share their axes."""
+    columns = min(COLUMNS, len(exams))
+    lines = -(-len(exams) // columns)
+    drawn, grid = figure(
+        tall * lines + 0.6, lines, columns, sharex=True, sharey=True, squeeze=False
+    )
+    every = list(grid.flat)
+    for place, axes in enumerate(every):
+        axes.set_visible(place < len(exams))
+        # The lowest panel of a column names the shared axis, also above an empty place.
+        axes.tick_params(labelbottom=place + columns >= len(exams))
+    for axes, exam in zip(every, exams, strict=False):
+        axes.set_title(exam.name, fontsize=9)
+    drawn.supxlabel(x, fontsize=9)
+    drawn.supylabel(y, fontsize=9)
+    headed(drawn, title)
+    return drawn, every[: len(exams)]
+
+
+def headed(drawn: "Figure", title: str) -> None:
+    """A title over several panels, looking as one over a single panel."""
+    drawn.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
 
 
 def legend(drawn: "Figure", looks: Sequence[Series], extra: Sequence[Any] = ()) -> None:

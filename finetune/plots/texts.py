@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finetune.catalogue import TEXTS
 from finetune.evaluate import Exam
@@ -54,7 +54,7 @@ def length_boxes(exams: Sequence[Exam]) -> "Figure | None":
         axes.set_xlim(left=0)
         axes.set_xlabel("words")
         axes.set_title(name, fontsize=9)
-    _title(drawn, "Length of the texts (box: middle half, whiskers: 1.5 times its width)")
+    style.headed(drawn, "Length of the texts (box: middle half, whiskers: 1.5 times its width)")
     return drawn
 
 
@@ -79,7 +79,7 @@ def violins(exams: Sequence[Exam]) -> "Figure | None":
         style.rows(axes, [exam.name for exam in exams])
         style.shares(axes, "score of a row")
         axes.set_title(name, fontsize=9)
-    _title(drawn, "How the rows' scores spread (mark: median)")
+    style.headed(drawn, "How the rows' scores spread (mark: median)")
     return drawn
 
 
@@ -87,19 +87,22 @@ def histograms(exams: Sequence[Exam]) -> "Figure | None":
     """How many rows have which tree score."""
     if not style.with_any(["tree"], exams):
         return None
-    drawn, axes = style.figure(3.2)
+    drawn, panels = style.panels(
+        exams, 1.7, title="Rows by tree score (mark: mean; outline: the first model)",
+        x="tree score of a row", y="share of rows",
+    )  # fmt: skip
     edges = [n / 20 for n in range(21)]
-    for exam, how in zip(exams, style.series(exams), strict=True):
+    first = _values(exams[0], "tree")
+    for axes, exam, how in zip(panels, exams, style.series(exams), strict=True):
         values = _values(exam, "tree")
-        weights = [1 / len(values)] * len(values)
-        axes.hist(values, edges, weights=weights, histtype="step", color=how.colour, linewidth=1.6)
-        axes.plot(exam.table["tree"], 0, how.marker, color=how.colour, clip_on=False, markersize=6)
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("tree score of a row (mark on the axis: mean)")
-    axes.set_ylabel("share of rows")
-    axes.grid(axis="y")
-    axes.set_title("Rows by tree score")
-    style.legend(drawn, style.series(exams))
+        axes.hist(values, edges, weights=[1 / len(values)] * len(values), color=how.colour)
+        axes.hist(
+            first, edges, weights=[1 / len(first)] * len(first),
+            histtype="step", color="black", linewidth=0.8,
+        )  # fmt: skip
+        axes.plot(exam.table["tree"], 0, how.marker, color="black", clip_on=False, markersize=5)
+        axes.set_xlim(0, 1)
+        axes.grid(axis="y")
     return drawn
 
 
@@ -107,15 +110,14 @@ def word_counts(exams: Sequence[Exam]) -> "Figure | None":
     """Words of each summary beside words of its reference."""
     if "summary" not in _asked(exams):
         return None
-    columns = min(4, len(exams))
-    lines = -(-len(exams) // columns)
-    drawn, panels = style.figure(
-        2.1 * lines + 0.7, lines, columns, sharex=True, sharey=True, squeeze=False
-    )
+    drawn, panels = style.panels(
+        exams, 1.9, title="Words in the summary (dashed: as many as in the reference)",
+        x="words in the reference", y="words in the answer",
+    )  # fmt: skip
     most = 1.05 * max(
         max(lengths(exam, "summary") + references(exam, "summary"), default=1) for exam in exams
     )
-    for axes, exam, how in zip(panels.flat, exams, style.series(exams), strict=False):
+    for axes, exam, how in zip(panels, exams, style.series(exams), strict=True):
         given = {p.id: p.digest for p in exam.predictions}
         dots = [
             (len(words(row.digest.summary)), len(words(digest.summary)))
@@ -130,12 +132,6 @@ def word_counts(exams: Sequence[Exam]) -> "Figure | None":
             )  # fmt: skip
         axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
         axes.grid()
-        axes.set_title(exam.name, fontsize=9)
-    for axes in panels.flat[len(exams) :]:
-        axes.set_axis_off()
-    drawn.supxlabel("words in the reference", fontsize=9)
-    drawn.supylabel("words in the answer", fontsize=9)
-    _title(drawn, "Words in the summary (dashed: as many as in the reference)")
     return drawn
 
 
@@ -160,7 +156,3 @@ def _values(exam: Exam, name: str) -> list[float]:
     if name not in exam.ratios:
         return []
     return [value for value in exam.ratios[name].by_row().tolist() if not isnan(value)]
-
-
-def _title(drawn: Any, text: str) -> None:
-    drawn.suptitle(text, x=0.01, ha="left", fontweight="bold", fontsize=10)
