@@ -91,6 +91,7 @@ def evaluate(
     """
     from digest.schema import select
     from finetune import baselines, data
+    from finetune import evaluate as exam
     from finetune.config import Split
     from finetune.engines import Named
 
@@ -105,7 +106,10 @@ def evaluate(
         learnt = baselines.leaves(data.read(fit)[0], rows)
     asked = select(fields)
     with Progress(quiet=as_json) as progress:
-        answers = [_ask(one, rows, learnt, asked, progress) for one in named]
+        answers = []
+        for one, folder in zip(named, _folders(out, named), strict=True):
+            answers.append(_ask(one, rows, learnt, asked, progress))
+            exam.keep(folder, answers[-1])  # what comes later may fail, or be broken off
         _conclude(
             data_file, out, rows, named, answers, asked,
             common=common, bertscore=bertscore, report=report, unconstrained=unconstrained,
@@ -150,6 +154,17 @@ def compare(
             common=common, bertscore=bertscore, report=report, unconstrained=False,
             as_json=as_json, progress=progress,
         )  # fmt: skip
+
+
+def _folders(out: Path, named: "Sequence[Named]") -> list[Path]:
+    """Where each engine's files go. Raises ConfigError if two would share a folder."""
+    from digest.errors import ConfigError
+    from finetune.evaluate import folder
+
+    places = [out, *(out / "against" / folder(one.name) for one in named[1:])]
+    if len({*places, out / "against" / folder(named[0].name)}) <= len(places):
+        raise ConfigError("two engines have the same name; tell them apart with NAME=SPEC")
+    return places
 
 
 def _ask(
@@ -202,6 +217,7 @@ def _conclude(
     from finetune import examreport
     from finetune.base import sha256
 
+    given = answers
     if common:
         rows, answers = comparison.common(rows, answers)
     scorer = None
@@ -215,9 +231,8 @@ def _conclude(
         progress("measure", number, len(named))
     if unconstrained:
         exams[0] = exam.with_unconstrained(exams[0], exams[1])
-    for held in exams[1:]:
-        exam.write(out / "against" / exam.folder(held.name), held.predictions, held.table)
-    exam.write(out, exams[0].predictions, exams[0].table)
+    for held, predictions, folder in zip(exams, given, _folders(out, named), strict=True):
+        exam.write(folder, predictions, held.table)
     results = comparison.compare(exams)
     comparison.write(out / "comparison.json", results)
     if report:

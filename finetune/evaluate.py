@@ -120,10 +120,15 @@ def with_unconstrained(exam: Exam, free: Exam) -> Exam:
     return replace(exam, ratios=ratios, table=exam.table | added)
 
 
-def write(out: Path, predictions: Sequence[Prediction], measured: dict[str, float]) -> None:
-    """Write predictions.jsonl and metrics.json into `out`."""
+def keep(out: Path, predictions: Sequence[Prediction]) -> None:
+    """Write predictions.jsonl into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out / "predictions.jsonl", predictions)
+
+
+def write(out: Path, predictions: Sequence[Prediction], measured: dict[str, float]) -> None:
+    """Write predictions.jsonl and metrics.json into `out`."""
+    keep(out, predictions)
     (out / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
 
 

@@ -164,6 +164,23 @@ def test_baselines_learn_from_the_other_side_of_the_split(folder: Path, tmp_path
         )  # fmt: skip
 
 
+def test_answers_are_kept_when_a_later_engine_fails(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the predictions"):
+        run(
+            evaluate, "--data", folder / "rows.jsonl", "--engine", "extractive",
+            "--engine", "file:nowhere.jsonl", "--out", tmp_path,
+        )  # fmt: skip
+    assert len((tmp_path / "predictions.jsonl").read_text().splitlines()) == 32
+
+
+def test_two_engines_of_one_name(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="NAME=SPEC"):
+        run(
+            compare, folder / "good.jsonl", folder / "good.jsonl",
+            "--data", folder / "rows.jsonl", "--out", tmp_path,
+        )  # fmt: skip
+
+
 def test_names_and_specs() -> None:
     assert Named.parse("my model=gguf:a=b.gguf") == Named("my model", "gguf:a=b.gguf")
     assert Named.parse("file:/x/a=b.jsonl").name == "file:/x/a=b.jsonl"
