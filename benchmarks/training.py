@@ -6,12 +6,14 @@
 Both train the same LoRA on the same base, in the same dtype, with the same number of threads and
 8 examples a step, on the same texts and answers, each in a process of its own, in turn. What
 differs is what each does by default: trl pads a batch to its longest text, recomputes the forward
-pass (gradient checkpointing), computes logits for every position and lets OpenMP's threads
-spin while they wait. `--lean` gives trl a second chance without gradient checkpointing.
+pass (gradient checkpointing), runs under autocast, computes logits for every position and lets
+OpenMP's threads spin while they wait. `--lean` adds trl without checkpointing and autocast.
 
 First, on a few short rows in float32, from one and the same adapter and in the same batches, the
 losses of both are compared step by step: they must be the same up to rounding, for the loss is the
-same. Speed counts real tokens, no padding; the first step is not timed.
+same. Speed counts real tokens, no padding, by the wall clock and by CPU seconds, which a shared
+machine disturbs less; the first step is not timed. On a busy machine use `--threads 1`: threads
+that spin there wait for each other most of the time, and the ratio says little.
 """
 
 import argparse
@@ -32,6 +34,7 @@ from finetune.base import Tokens
 from finetune.config import Config, load
 
 BATCH = 8  # trl's default
+FEW = 2  # examples a step where losses are compared: it is about their values, not their cost
 Steps = list[list[data.Example]]
 
 
@@ -40,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=Path, required=True, help="labelled rows")
     parser.add_argument("--steps", type=int, default=3, help="timed steps of each")
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1, help="0: only the losses")
     parser.add_argument("--tokens", type=int, default=384, help="of a text; longer ones are cut")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--losses", type=int, default=3, help="steps compared; 0: none")
@@ -53,26 +56,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="digest-") as folder:
         task = {key: getattr(told, key) for key in ("steps", "tokens", "threads")}
         task |= {"rows": str(told.rows), "folder": folder, "dtype": "bfloat16", "same": False}
+        task["batch"] = BATCH
         result: dict[str, Any] = {}
         if told.losses:
-            same = task | {"steps": told.losses - 1, "tokens": 64, "dtype": "float32", "same": True}
+            same = task | {
+                "batch": FEW, "steps": told.losses - 1, "tokens": 64, "dtype": "float32",
+                "same": True,
+            }  # fmt: skip
             ours, theirs = (_child(who, same)["losses"] for who in ("digest", "trl"))
             gap = max(abs(a - b) / a for a, b in zip(ours, theirs, strict=True))
             result |= {"losses_digest": ours, "losses_trl": theirs, "largest_gap": gap}
         kinds = ["digest", "trl", *(["trl-lean"] if told.lean else [])]
-        speeds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
         for _ in range(told.rounds):
             for kind in kinds:
-                one = _child(kind, task)
-                speeds[kind].append(one["tokens_s"])
-                print(f"{kind}: {one}", file=sys.stderr)
-        medians = {kind: statistics.median(values) for kind, values in speeds.items()}
-        result |= {"tokens_s": medians, "all": speeds}
-        result |= {
-            f"ratio_{kind}": medians["digest"] / value
-            for kind, value in medians.items()
-            if kind != "digest"
-        }
+                found[kind].append(_child(kind, task))
+                print(f"{kind}: {found[kind][-1]}", file=sys.stderr)
+        for clock in ("tokens_s", "tokens_cpu_s") if told.rounds else ():
+            speeds = {kind: statistics.median(one[clock] for one in found[kind]) for kind in kinds}
+            ratios = {kind: speeds["digest"] / speed for kind, speed in speeds.items()}
+            result |= {clock: speeds, f"{clock}_ratio": ratios}
+        result["runs"] = found
     print(json.dumps(result, indent=1))
 
 
@@ -103,15 +107,18 @@ def _setting(task: dict[str, Any]) -> tuple[Config, Path, Tokens, Steps]:
     from digest.engines.weights import base_weights, cache
     from finetune.base import converted
 
-    config = load(None, [f"train.dtype={task['dtype']}", "train.lr=1e-3", f"train.batch={BATCH}"])
+    config = load(
+        None, [f"train.dtype={task['dtype']}", "train.lr=1e-3", f"train.batch={task['batch']}"]
+    )
     base = converted(base_weights(), cache() / "converted")
     tokens = Tokens.load(base)
-    count = BATCH * (task["steps"] + 1)
+    batch = task["batch"]
+    count = batch * (task["steps"] + 1)
     rows: Sequence[Row] = data.read(Path(task["rows"]))[0]
     # Spread over the file, so that a few batches hold what all of it holds.
     picked = [rows[index * len(rows) // count] for index in range(min(count, len(rows)))]
     examples = [data.encode(row, row.digest.asked(), task["tokens"], tokens) for row in picked]
-    return config, base, tokens, [examples[i : i + BATCH] for i in range(0, len(examples), BATCH)]
+    return config, base, tokens, [examples[i : i + batch] for i in range(0, len(examples), batch)]
 
 
 def _digest(task: dict[str, Any]) -> dict[str, Any]:
@@ -127,16 +134,25 @@ def _digest(task: dict[str, Any]) -> dict[str, Any]:
     learner = Learner(config, base)
     if task["same"]:
         learner.export(Path(task["folder"]) / "adapter")
-    losses, seconds, tokens = [], 0.0, 0
-    for index, step in enumerate(steps):
-        began = time.perf_counter()
+    losses: list[float] = []
+    clock = []
+    for step in steps:
         micros = data.bucketed(step, config.train.micro_tokens)
-        loss, _, count = learner.step(micros, config.train.lr)
+        loss, *_ = learner.step(micros, config.train.lr)
         losses.append(loss)
-        if index:
-            seconds += time.perf_counter() - began
-            tokens += count
-    return {"losses": losses, "tokens": tokens, "tokens_s": tokens / seconds}
+        clock.append(_now())
+    return {"losses": losses} | _speed(steps, clock)
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _speed(steps: Steps, clock: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Real tokens a second after the first step, by both clocks."""
+    tokens = sum(len(example) for step in steps[1:] for example in step)
+    wall, cpu = (end - start for start, end in zip(clock[0], clock[-1], strict=True))
+    return {"tokens": tokens, "tokens_s": tokens / wall, "tokens_cpu_s": tokens / cpu}
 
 
 def _trl(task: dict[str, Any]) -> dict[str, Any]:
@@ -179,22 +195,22 @@ def _trl(task: dict[str, Any]) -> dict[str, Any]:
     if task["dtype"] == "float32":
         options["bf16"] = False
     if task["who"] == "trl-lean":
-        options["gradient_checkpointing"] = False
-    clock: list[float] = []
+        options |= {"gradient_checkpointing": False, "bf16": False}
+    clock: list[tuple[float, float]] = []
 
     class Clock(TrainerCallback):
         """The time after each step."""
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
             """Note it."""
-            clock.append(time.perf_counter())
+            clock.append(_now())
 
     trainer = SFTTrainer(
         model=loaded,
         args=SFTConfig(
             output_dir=task["folder"], max_steps=len(steps), learning_rate=config.train.lr,
             logging_steps=1, report_to="none", save_strategy="no", disable_tqdm=True,
-            use_cpu=True, per_device_train_batch_size=BATCH, **options,
+            use_cpu=True, per_device_train_batch_size=task["batch"], **options,
         ),
         train_dataset=Dataset.from_list(texts),
         processing_class=AutoTokenizer.from_pretrained(base),
@@ -206,8 +222,7 @@ def _trl(task: dict[str, Any]) -> dict[str, Any]:
         raise SystemExit(f"trl sees {sum(lengths)} tokens, digest {sum(map(len, examples))}")
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    count = sum(len(example) for step in steps[1:] for example in step)
-    return {"losses": losses, "tokens": count, "tokens_s": count / (clock[-1] - clock[0])}
+    return {"losses": losses} | _speed(steps, clock)
 
 
 if __name__ == "__main__":

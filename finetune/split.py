@@ -58,25 +58,29 @@ def held_out(keys: Keys, how: Split) -> "Flags":
     """Which rows are for validation.
 
     Groups that share a text are joined first. Of each source, whole groups go to validation
-    until its share is reached: the latest first where dates are known, else in hash order.
+    until its share is reached: the latest first where dates are known, else in hash order. If
+    every source is too small to give any, they are taken together.
     """
     import numpy as np
 
     members, first, sizes = _components(keys)
     latest = np.zeros(len(sizes), np.int64)
     np.maximum.at(latest, members, np.asarray(keys.days, np.int64))
-    source = np.asarray(keys.sources, np.int64)[first]
-    # A whole goes to the source of its first row.
-    order = np.lexsort((np.asarray(keys.groups, np.uint64)[first], latest, source))
+    source = np.asarray(keys.sources, np.int64)[first]  # a whole goes to that of its first row
+    hashed = np.asarray(keys.groups, np.uint64)[first]
     chosen = np.zeros(len(sizes), bool)
-    edges = np.searchsorted(source[order], np.arange(len(keys.names) + 1))
-    for start, end in pairwise(edges):
-        quota = how.validation * int(sizes[order[start:end]].sum())
-        for whole in order[start:end][::-1]:
-            if quota < sizes[whole] / 2:
-                break
-            quota -= sizes[whole]
-            chosen[whole] = True
+    for strata in (source, np.zeros_like(source)):
+        order = np.lexsort((hashed, latest, strata))
+        edges = np.searchsorted(strata[order], np.arange(len(keys.names) + 1))
+        for start, end in pairwise(edges):
+            quota = how.validation * int(sizes[order[start:end]].sum())
+            for whole in order[start:end][::-1]:
+                if quota < sizes[whole] / 2:
+                    break
+                quota -= sizes[whole]
+                chosen[whole] = True
+        if chosen.any() or not how.validation:
+            break
     return chosen[members]
 
 

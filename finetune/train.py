@@ -109,7 +109,7 @@ def train(
     state = learner.restore(checkpoint) if checkpoint else {}
     start, spent = int(state.get("step", 0)), float(state.get("elapsed", 0.0))
     best = Best(**state.get("best", {}))
-    total = len(plan)
+    step, total = start, len(plan)
     out.mkdir(parents=True, exist_ok=True)
     began = saved = time.monotonic()
     with ExitStack() as stack:
@@ -143,7 +143,7 @@ def train(
                 return None
             if last:
                 break
-        if step < total:
+        if 0 < how.patience <= best.waited:
             log({"event": "no better examination", "since": best.step, "waited": best.waited})
     return _finish(out, best.step or total)
 

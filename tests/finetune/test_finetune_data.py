@@ -151,3 +151,10 @@ def test_a_long_chain_of_shared_texts_is_one_whole() -> None:
         keys.add(row(2 * n, group=f"g{n}", text=f"Text {n}", source="a"))
         keys.add(row(2 * n + 1, group=f"g{n}", text=f"Text {n + 1}", source="a"))
     assert not held_out(keys, Split(validation=0.3)).any()
+
+
+def test_many_small_sources_still_give_validation_rows() -> None:
+    rows = [row(n, source=f"paper {n}", text=f"Text {n}", date="2024") for n in range(20)]
+    train, held = data.split(rows, Split(validation=0.1))
+    assert (len(train), len(held)) == (18, 2)
+    assert data.split(rows, Split(validation=0.0))[1] == []
