@@ -9,6 +9,7 @@ How it is decided, one room a step; each room's docstring says how it judges:
     boilerplate     talk of the letter about itself, by weights; header and footer by greatest sum
     looks, signs    which blocks look like heads, and which are buttons or pictures
     starts          where items start, a score a class of heads
+    unheaded        items without a headline: cells, rules, lines over addresses, sponsors' signs
     items, kinds    segments, sections, intro, or one whole; sponsor, event, job, ...
     words           the few word lists, all languages in one place
     markdown        blocks to CommonMark

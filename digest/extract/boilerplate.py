@@ -12,12 +12,13 @@ from itertools import pairwise
 
 from digest.extract import words
 from digest.extract.blocks import Block, Box, Gap
-from digest.extract.looks import body_size, is_target
+from digest.extract.looks import body_size, headlines, is_target
 
 _MONEY = re.compile(r"^\W*(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£]|other(?: amount)?)\W*$", re.I)
 _ENTRY_NUMBER = re.compile(r"^\W*(?:\d{1,3}[.)]\s*)?")
 _MAX_ENTRY, _MIN_ENTRY, _KEY = 20, 8, 40  # a line of a table of contents: words, characters
 _TOLD = 10  # words between two lines where they return
+_HEAD = 20  # blocks in which a forwarded message's own head stands
 _TEXT = -2.5  # the weight of a paragraph: what follows it is no header
 _HEADER_SHARE = 0.35  # a header reaches no further into the page
 _MAX_PLAIN = 60  # words: a longer block in the body's type is content whatever it mentions
@@ -34,6 +35,11 @@ def clean(blocks: Sequence[Block], *, twins: bool = True) -> list[Block]:
         return kept
     size = body_size(kept)
     weights = [weight(block, size, edge=True) for block in kept]
+    for number, block in enumerate(kept[:_HEAD]):
+        if words.FORWARDED.match(block.glance) and block.words <= 40:
+            weights[number] += 3.0
+    for first, end in headlines(kept):
+        weights[first:end] = [-0.3] * (end - first)
     for number in range(len(kept) - 1):
         _neighbour(kept, weights, number, size)
     start, end = _header(kept, weights), footer(weights)
@@ -110,9 +116,9 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
     count = block.words
     solid = [span for span in block.spans if span.text.strip() and not span.image]
     if not solid and not block.rows:
-        if not text:
-            return 0.0
-        return 2.0 if words.SOCIAL.match(text) else 0.1
+        if not text or words.SOCIAL.match(text):
+            return 2.0 if text else 0.0
+        return 0.1
     linked = sum(len(s.text) for s in solid if s.href) / max(sum(len(s.text) for s in solid), 1)
     small = max((s.style.size for s in solid), default=size) <= 0.85 * size
     value = -min(max(count, 4), 60) / 20 if not small else -min(count, 40) / 80
@@ -129,8 +135,6 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
     value += 3.0 * bool(words.SOCIAL.match(text))
     if edge and count <= 25 and not block.marker and words.ADDRESS.search(text):
         value += 0.8 if small else 0.3
-    if words.FORWARDED.match(text) and count <= 40:
-        value += 3.0
     if count <= 3 and _MONEY.match(text):
         value += 3.0
     if count <= 12 and (words.GREETING.match(text) or words.FAREWELL.match(text)):
@@ -154,7 +158,7 @@ def _caption(block: Block) -> bool:
 def _header(blocks: Sequence[Block], weights: Sequence[float]) -> int:
     """How many blocks at the start are header."""
     best, total, start = 0.0, 0.0, 0
-    limit = max(int(len(blocks) * _HEADER_SHARE), 4)
+    limit = max(int(len(blocks) * _HEADER_SHARE), min(4, len(blocks) // 2))
     for number, value in enumerate(weights[:limit], 1):
         if value <= _TEXT:
             break

@@ -18,8 +18,9 @@ from digest.extract.kinds import kind, sponsored
 from digest.extract.looks import Head, Look, body_size, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
-from digest.extract.signs import action, button, picture, within
-from digest.extract.starts import LABEL_WORDS, LEAD_IN_WORDS, Outline, outline
+from digest.extract.signs import action, button, marks, picture, within
+from digest.extract.starts import LEAD_IN_WORDS, outline
+from digest.extract.unheaded import LABEL_WORDS, Outline
 from digest.records import Item, ItemKind
 
 MASTHEAD_WORDS = 12
@@ -66,6 +67,8 @@ def split(blocks: Sequence[Block], title: str, page: Sequence[Block] = ()) -> li
     named = [block for block in page[:40] if same(block.text, title)]
     top = [s.href for b in named for s in b.spans if is_target(s.href)]
     top += [s.href for n in masthead for s in blocks[n].spans if is_target(s.href)]
+    if len(masthead) == len(blocks):  # the letter says no more than its subject
+        return _single(blocks, plan.heads, title, top[:1])
     blocks = [block for number, block in enumerate(blocks) if number not in masthead]
     plan = Outline(
         blocks,
@@ -82,7 +85,8 @@ def _items(plan: Outline, title: str) -> list[Draft]:
     total = sum(block.words for block in plan.blocks)
     told = sum(count_words(d.title) + sum(b.words for b in d.blocks) for d in stories)
     several = told >= MULTI_SHARE * total or len(stories) >= MANY
-    return drafts if len(stories) >= 2 and several else []
+    pair = len(stories) == 2 and all(draft.blocks for draft in stories)
+    return drafts if several and (pair or len(stories) > 2) else []
 
 
 def _opens_with_story(plan: Outline, title: str) -> bool:
@@ -101,6 +105,8 @@ def _masthead(blocks: Sequence[Block], title: str) -> range:
         if same(block.text, title):
             end = number + 1
             while end < len(blocks) and blocks[end].words <= MASTHEAD_WORDS:
+                if sponsored("", blocks[end].text, []):
+                    break
                 end += 1
             above = sum(b.words for b in blocks[:number])
             first = 0 if above <= PROMO_WORDS else number
@@ -152,7 +158,8 @@ def _signs_off(blocks: Sequence[Block]) -> bool:
 
 def _addresses(block: Block) -> bool:
     """Whether a line has the form of a salutation: a few words and a comma or a dash."""
-    return 0 < block.words <= LABEL_WORDS and block.text.endswith((",", "，", "--", "—", "–"))
+    formal = block.text.endswith((",", "，", "--", "—", "–"))
+    return formal and 0 < block.words <= LABEL_WORDS and not words.FAREWELL.match(block.glance)
 
 
 def _salutes(block: Block) -> bool:
@@ -302,7 +309,7 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
     A part of it between rules that names a sponsor first is an advert.
     """
     for part in _ruled(blocks):
-        first = next((n for n, b in enumerate(part[:3]) if sponsored(b.text, "", [])), len(part))
+        first = next((n for n, b in enumerate(part[:3]) if sponsored("", b.text, [])), len(part))
         advert = part[first:]
         if sum(b.words for b in advert[1:]) >= ADVERT_WORDS:
             drafts.append(_draft(advert[0], None, advert[1:]))
@@ -367,7 +374,10 @@ def _names_section(number: int, body: Sequence[Block], plan: Outline, end: int) 
 
 
 def _draft(block: Block, head: Head | None, body: list[Block]) -> Draft:
-    if head is None:
+    text = [b for b in body if not picture(b)]
+    if marks(block) and text:  # the sign is no headline
+        draft = Draft(_opening(text[0].text), list(body), kind="sponsor")
+    elif head is None:
         draft = Draft(_opening(block.text), [block, *body])
     else:
         draft = Draft(headline(head.title), list(body))

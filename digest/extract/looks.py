@@ -151,6 +151,21 @@ def pictured(index: int, block: Block) -> Head | None:
     return Head(index, title, [], look, drawn[0].href, 1.0, count_words(text))
 
 
+def headlines(blocks: Sequence[Block]) -> list[tuple[int, int]]:
+    """Where three or more pictures in a row are headlines, each to another place: (first, end)."""
+    rows: list[tuple[int, int]] = []
+    first, seen = 0, set[str]()
+    for number in range(len(blocks) + 1):
+        head = pictured(number, blocks[number]) if number < len(blocks) else None
+        if head is not None and head.href not in seen:
+            seen.add(head.href)
+            continue
+        if number - first >= 3:
+            rows.append((first, number))
+        first, seen = number + 1, set()
+    return rows
+
+
 def addressed(index: int, block: Block, below: Block) -> Head | None:
     """The headline that a plain line is whose bare address stands in the next, else None."""
     address = [span for span in below.spans if span.text.strip()]

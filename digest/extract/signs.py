@@ -6,6 +6,7 @@ from digest.extract import words
 from digest.extract.blocks import Block, Box, count_words
 from digest.extract.looks import Head, bare_url, is_target
 
+_SIGN_WORDS = 8
 _SENTENCE_END = re.compile(r"\w[\"”’)]?(?:[.!?…]+[\"”’)]?(?=\s|$)|[。！？])")
 
 
@@ -57,8 +58,9 @@ def picture(block: Block) -> bool:
 
 
 def marks(block: Block) -> bool:
-    """Whether the block is a sponsor's sign: a few words that say nothing else."""
-    return 0 < block.words <= 4 and bool(words.SPONSOR.search(block.glance))
+    """Whether the block is a sponsor's sign: a few words, or one that opens a line with a name."""
+    sign = words.SPONSOR.search(block.glance) if 0 < block.words <= _SIGN_WORDS else None
+    return sign is not None and (block.words <= 4 or sign.start() <= 3)
 
 
 def button(block: Block) -> bool:

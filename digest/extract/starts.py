@@ -16,45 +16,32 @@ points of the text that they interrupt. A class of heads that introduces such li
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
-from digest.extract import words
+from digest.extract import unheaded, words
 from digest.extract.blocks import Block, Gap, count_words
-from digest.extract.looks import Head, Look, addressed, bare_url, is_target, pictured
+from digest.extract.looks import Head, Look, bare_url, is_target
 from digest.extract.signs import (
     action,
     announces,
-    button,
     closing,
-    marks,
     outermost,
     picture,
     prose,
     sentences,
 )
+from digest.extract.unheaded import LABEL_WORDS, LONG_ENTRY, Outline
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
-INSIDE, RUN_IN, PROSE, TOPIC = 1.4, 0.3, 0.4, 0.5
+INSIDE, RUN_IN, PROSE, TOPIC, HEADED = 1.4, 0.3, 0.4, 0.5, 0.7
 THRESHOLD = 1.2
 ENTRY_LINK, ENTRY_HEAD, ENTRY_TITLE, ENTRY_LONG = 1.0, 0.8, 0.6, 0.5
 LIST_THRESHOLD = 0.8
-LABEL_WORDS = 4  # a head this short, unlinked, may name a section
 LEAD_IN_WORDS = 60  # text under a section's head that only leads over to its items
 PLAIN = 1.05  # a head less prominent does not stand out from the body
 SEVERAL = 6  # heads that look alike: a large class
 NAME_WORDS = 2.6  # links this short on average, in a row, name places to go
 REACH = 300  # blocks looked back
-_LONG_ENTRY = 14  # words
-
-
-@dataclass(slots=True)
-class Outline:
-    """For each block: its head, and whether an item starts there."""
-
-    blocks: Sequence[Block]
-    heads: list[Head | None]
-    starts: list[bool]
 
 
 def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) -> Outline:
@@ -79,12 +66,9 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
             judge.accept(members)
             judge.sections |= {head.index for head in members}
     judge.join_targets()
-    judge.rules()
-    judge.sponsors()
-    judge.listings()
-    judge.cards()
-    judge.pictures()
-    return Outline(blocks, heads, judge.starts)
+    plan = Outline(blocks, heads, judge.starts)
+    unheaded.complete(plan)
+    return plan
 
 
 def _without_actions(blocks: Sequence[Block], heads: list[Head | None]) -> list[Head | None]:
@@ -163,97 +147,6 @@ class _Judge:
                     self.starts[number] = False
                 last = href
 
-    def rules(self) -> None:
-        """Where most rules stand before items, every rule does."""
-        ruled = [n for n, block in enumerate(self.blocks) if block.gap is Gap.RULE and n]
-        count = sum(self.starts[n] for n in ruled)
-        if count >= 4 and count >= 0.6 * len(ruled):
-            for number in ruled:
-                if not picture(self.blocks[number]) and not button(self.blocks[number]):
-                    self.starts[number] = True
-
-    def sponsors(self) -> None:
-        """A sponsor's sign above text that has no headline starts an item."""
-        for number, block in enumerate(self.blocks[:-1]):
-            if self.starts[number] or block.gap < Gap.BLOCK or not marks(block):
-                continue
-            told = 0
-            for below in range(number + 1, len(self.blocks)):
-                if self.starts[below] or told >= _LONG_ENTRY:
-                    break
-                told += self.blocks[below].words
-            self.starts[number] = told >= _LONG_ENTRY
-
-    def listings(self) -> None:
-        """Right under the name of a section, lines each with a bare address below are items."""
-        for number, start in enumerate(self.starts):
-            head = self.heads[number]
-            if not start or head is None or head.href or head.rest:
-                continue
-            run: list[Head] = []
-            line = number + 1
-            while line + 1 < len(self.blocks) and not self.starts[line]:
-                title = addressed(line, self.blocks[line], self.blocks[line + 1])
-                if title is None:
-                    break
-                run.append(title)
-                line += 2
-            if len(run) >= 3:
-                for title in run:
-                    self.heads[title.index] = title
-                self.accept(run)
-
-    def cards(self) -> None:
-        """Paragraphs without a headline are items if each has its own cell, and a link at its end.
-
-        Two or more in a row under the name of a section; or one behind the button that closes an
-        item, with a picture to part them.
-        """
-        run: list[int] = []
-        label = parted = pressed = False
-        for number, block in enumerate(self.blocks):
-            if picture(block):
-                parted = pressed and block.gap >= Gap.CELL
-                continue
-            if self.starts[number]:
-                self.close(run)
-                head = self.heads[number]
-                label = head is not None and not head.href and not head.rest
-            elif self.heads[number] is None and self.card(block):
-                if parted:
-                    self.starts[number] = True
-                elif label or run:
-                    run.append(number)
-            else:
-                self.close(run)
-            label = label and self.starts[number]
-            pressed, parted = button(block), False
-        self.close(run)
-
-    def pictures(self) -> None:
-        """Pictures in a row are items if each leads elsewhere and its alt text is a headline."""
-        run: list[Head] = []
-        for number in range(len(self.blocks) + 1):
-            head = pictured(number, self.blocks[number]) if number < len(self.blocks) else None
-            if head is not None and head.href not in [other.href for other in run]:
-                run.append(head)
-                continue
-            if len(run) >= 3:
-                for head in run:
-                    self.heads[head.index] = head
-                self.accept(run)
-            run = []
-
-    def card(self, block: Block) -> bool:
-        return block.gap >= Gap.CELL and block.words >= _LONG_ENTRY and not block.marker
-
-    def close(self, run: list[int]) -> None:
-        linked = [number for number in run if action(self.blocks[number])]
-        if len(run) > 1 and len(linked) >= 0.6 * len(run):
-            for number in run:
-                self.starts[number] = True
-        run.clear()
-
     def accept(self, members: Sequence[Head]) -> None:
         for head in members:
             self.starts[head.index] = True
@@ -284,6 +177,7 @@ class _Judge:
             - RUN_IN * run_in
             - PROSE * sentences
             - TOPIC * (not linked and self.topics(members, ends))
+            + HEADED * (several and inside == 0.0 and self.headed(members[0]))
         )
 
     def link(self, head: Head, end: int, several: bool) -> float:
@@ -350,6 +244,13 @@ class _Judge:
         if above is None or not (self.starts[above.index] and above.href and head.href):
             return False
         return above.prominence > head.prominence + 0.05 and not head.rest
+
+    def headed(self, head: Head) -> bool:
+        """Whether it stands right under the name of a section."""
+        above = self.heads[head.index - 1] if head.index else None
+        if above is None or not self.starts[above.index] or above.href or above.rest:
+            return False
+        return above.words <= LABEL_WORDS and above.prominence > head.prominence
 
     def names(self, members: Sequence[Head]) -> bool:
         """Whether the heads are links of a word or two in a row, with no text of their own."""
@@ -432,7 +333,7 @@ class _Judge:
             head = self.heads[number]
             labelled += head is not None
             titled += head is not None and bool(head.href)
-            long += sum(self.blocks[n].words for n in span) >= _LONG_ENTRY
+            long += sum(self.blocks[n].words for n in span) >= LONG_ENTRY
         case = (
             ENTRY_LINK * linked + ENTRY_HEAD * labelled + ENTRY_TITLE * titled + ENTRY_LONG * long
         )
@@ -452,7 +353,7 @@ class _Judge:
                 if head.href and body < 8:
                     return 0.3
                 if label:
-                    return 0.2 if body <= LEAD_IN_WORDS else 0.5
+                    return 0.2 * (body > 0) if body <= LEAD_IN_WORDS else 0.5
                 return 1.0 if body >= 8 or not head.href else 0.6
             if head is not None and not head.rest and not head.href and body == 0:
                 return max(0.2 if head.words <= LABEL_WORDS else 0.6, self.within.get(number, 0))

@@ -175,7 +175,8 @@ PRODUCT = _any(
 # How a button or a trailing link to the whole story begins.
 MORE = _any(
     r"\W*(?:read|learn|find out|view|see|get|watch|listen|continue|click|visit|register|sign|rsvp|"
-    r"apply|download|shop|book|join|subscribe|donate|contribute|add your|start|try|buy|order|take|"
+    r"apply|download|shop|book|join|subscribe|donate|give|chip in|pitch in|contribute|add your|"
+    r"start|try|buy|order|take|"
     r"share|support|check|explore|discover|more|full|here|story here|details|vote|respond|reply)\b",
     r"\W*(?:weiter\w*|mehr|lesen|ansehen|erfahren|hier|zum|zur|jetzt|anmelden|ansehen|anzeigen|"
     r"teilnehmen|spenden|bestellen|abonnieren)\b",
@@ -189,7 +190,7 @@ MORE = _any(
 
 # A linked sentence that asks the reader to act.
 CALL = _any(
-    r"click (?:here|below|this)|\bhere\b\W*$|chip in|pitch in|donat(?:e|ion)|contribute|"
+    r"click (?:here|below|this)|\bhere\b\W*$|chip in|pitch in|donat(?:e|ion)|contribut(?:e|ion)|"
     r"add your name|"
     r"sign (?:the|our|this|up|here|on)|take (?:the|our|this|a (?:quick )?)(?:survey|poll|"
     r"action)|rsvp|"

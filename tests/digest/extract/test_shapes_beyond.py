@@ -1,0 +1,153 @@
+"""Shapes in which one rule decides: each page was written for the rule that its test names."""
+
+from pathlib import Path
+
+import pytest
+
+from digest import extract
+from digest.records import Document, MediaType, RawDocument
+
+PAGES = Path(__file__).parents[2] / "fixtures" / "html"
+
+
+def parse(content: str, title: str = "", media: MediaType = "text/html") -> Document:
+    return extract.read(RawDocument("folder:x", media, content.encode(), "x", title=title))
+
+
+def read(name: str, title: str = "") -> Document:
+    media: MediaType = "text/plain" if name.endswith(".txt") else "text/html"
+    return parse((PAGES / name).read_text("utf-8"), title, media)
+
+
+def told(document: Document) -> list[tuple[str, str, str]]:
+    return [(item.kind, item.title, item.url) for item in document.items]
+
+
+def everything(document: Document) -> str:
+    return "\n".join(f"{item.title}\n{item.text}" for item in document.items)
+
+
+@pytest.mark.parametrize("subject", ["Harbour freezes over", "News from the pier"])
+def test_a_first_story_that_lends_its_headline_to_the_subject_stays_a_story(subject: str) -> None:
+    letter = read("subject_first_story.html", subject)
+    assert told(letter) == [
+        ("story", "Harbour freezes over", "https://harbour.example/ice"),
+        ("story", "The old crane is sold", "https://harbour.example/crane"),
+        ("story", "A buoy goes missing", "https://harbour.example/buoy"),
+    ]
+    assert [item.section for item in letter.items] == ["", "Earlier this week", "Earlier this week"]
+
+
+def test_numbered_headlines_of_plain_text_and_their_table_of_contents() -> None:
+    letter = read("numbered_entries.txt", "Clockmakers' Bulletin #12")
+    assert [(item.kind, item.url, item.section) for item in letter.items] == [
+        ("sponsor", "http://oils.example/offer", ""),
+        ("story", "http://clocks.example/tower", "I. REPAIRS"),
+        ("story", "http://clocks.example/court", "I. REPAIRS"),
+        ("story", "http://clocks.example/water", "II. FINDS"),
+        ("story", "http://clocks.example/sun", "II. FINDS"),
+    ]
+    wrapped = letter.items[1]
+    assert wrapped.title.endswith("after the storm of the ninth of May, and why")
+    assert "It took three people and a ladder" in wrapped.text
+    assert letter.items[2].title == "Copyright in clock faces"
+    assert letter.markdown.count("REPAIRS") == 1
+
+
+def test_paragraphs_with_cells_and_links_of_their_own_need_no_headline() -> None:
+    letter = read("cells_without_headlines.html", "This week")
+    assert [item.url for item in letter.items] == [f"https://news.example/{n}" for n in range(1, 7)]
+    assert [item.section for item in letter.items[::2]] == [
+        "IN TOWN",
+        "UPCOMING EVENTS",
+        "IN THE PRESS",
+    ]
+    assert [item.kind for item in letter.items[2:4]] == ["event", "event"]
+
+
+def test_pictures_in_a_row_with_headlines_for_alt_text() -> None:
+    letter = read("picture_headlines.html", "February")
+    assert [item.url for item in letter.items if item.kind == "link"] == [
+        f"https://p.example/{n}" for n in range(1, 6)
+    ]
+    assert letter.items[0].kind == "intro"
+    assert "Facebook" not in everything(letter)
+
+
+def test_a_sponsors_sign_starts_an_item_and_addresses_below_lines_are_their_links() -> None:
+    letter = read("sponsor_signs.html", "Spun")
+    assert told(letter) == [
+        ("story", "The county plans a bridge too many", "https://r.example/bridge"),
+        (
+            "sponsor",
+            "You know about kettles, but do you know about kettles that whistle in tune?",
+            "https://kettle.example/listen",
+        ),
+        ("story", "Do you remember the old lighthouse?", "https://r.example/light"),
+        ("sponsor", "Upper Mill.", "https://oils.example/"),
+        ("link", "A heir waits for the crown", "http://r.example/heir"),
+        ("link", "Fraud law puzzles the traders", "http://r.example/fraud"),
+        ("link", "Race to tell the story of the mill", "http://r.example/mill"),
+    ]
+
+
+def test_bold_sentences_and_calls_to_give_leave_a_letter_one() -> None:
+    letter = read("appeal_letter.html", "A clean river")
+    assert len(letter.items) == 1
+    text = letter.items[0].text
+    assert text.startswith("When I was a child")
+    assert text.endswith("by the bank with a thermometer.")  # the signature's form tells it
+    assert "GIVE $5" not in text
+
+
+def test_a_large_class_under_one_long_name_is_what_the_name_holds() -> None:
+    letter = read("large_class.html", "Words")
+    assert [item.url for item in letter.items] == [f"https://d.example/{n}" for n in range(1, 8)]
+    assert {item.section for item in letter.items} == {
+        "This month in the house of words: services for readers"
+    }
+
+
+def test_lists_of_one_in_a_row_are_a_list_and_names_in_a_row_are_no_items() -> None:
+    letter = read("press_list.html", "Press")
+    assert [item.url for item in letter.items[2:5]] == [
+        f"https://press.example/{n}" for n in range(3)
+    ]
+    assert len(letter.items) == 5
+
+
+def test_labels_right_under_a_section_are_its_items() -> None:
+    jobs = """<h2>Jobs</h2>{}<h2>News</h2>
+    <h3><a href="https://t.example/1">Bridge opens</a></h3><p>It took years on the river bank.</p>
+    <h3><a href="https://t.example/2">Tower falls</a></h3><p>It rained for years before.</p>"""
+    listed = "".join(
+        f"<li><b>{name}</b>: early hours at the {place}.</li>"
+        for name, place in [("Baker", "mill"), ("Cook", "inn"), ("Clerk", "town hall")]
+    )
+    set_apart = listed.replace("<li>", "<p>").replace("</li>", "</p>").replace(": ", "<br>")
+    for shape in (f"<ul>{listed}</ul>", set_apart):
+        letter = parse(jobs.format(shape), "Town news")
+        assert [(i.kind, i.title, i.section) for i in letter.items[:3]] == [
+            ("job", "Baker", "Jobs"),
+            ("job", "Cook", "Jobs"),
+            ("job", "Clerk", "Jobs"),
+        ]
+        assert len(letter.items) == 5
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p>The shop is closed on Monday.</p>",
+        "<p>Hello,</p><p>The shop is closed on Monday.</p><p>Best,<br>Ann</p>",
+        "<p>Dear friends,</p><p>The shop is closed on Monday.</p>",
+    ],
+)
+def test_a_letter_of_one_sentence_is_an_item(body: str) -> None:
+    (item,) = parse(body, "Closed").items
+    assert item.text == "The shop is closed on Monday."
+
+
+def test_a_letter_that_says_no_more_than_its_subject_is_an_item() -> None:
+    (item,) = parse("<p>Closed on Monday</p>", "Closed on Monday").items
+    assert item.title == "Closed on Monday"
