@@ -11,6 +11,7 @@ How it is decided, one room a step; each room's docstring says how it judges:
     starts          where items start, a score a class of heads
     unheaded        items without a headline: cells, rules, lines over addresses, sponsors' signs
     items, kinds    segments, sections, intro, or one whole; sponsor, event, job, ...
+    letter          a letter without its salutation and signature
     words           the few word lists, all languages in one place
     markdown        blocks to CommonMark
 

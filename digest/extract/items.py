@@ -15,6 +15,7 @@ from digest.extract import links, words
 from digest.extract.blocks import Block, Gap, Span, count_words
 from digest.extract.boilerplate import footer, weight
 from digest.extract.kinds import kind, sponsored
+from digest.extract.letter import PROMO_WORDS, leaves, salutes, unsigned
 from digest.extract.looks import Head, Look, body_size, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
@@ -27,9 +28,6 @@ MASTHEAD_WORDS = 12
 INTRO_WORDS = 50
 ADVERT_WORDS = 15
 INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
-PROMO_WORDS = 80
-FAREWELL_WORDS = 25
-SIGN_OFF = 8  # words before the comma above a name
 BANNER = 25  # words under the newsletter's own name
 ORPHAN_WORDS = 25  # text after a list this short is a remark about it
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece ...
@@ -125,45 +123,10 @@ def _single(
         head = next((head for head in heads if head and not head.rest), None)
         title = headline(head.title) if head else _opening(text[0].text)
     body = [block for block in text if not same(block.text, title) and not button(block)]
-    draft = Draft(title, _unsigned(body) or text)
+    draft = Draft(title, unsigned(body) or text)
     pressed = [s.href for b in text if action(b) for s in b.spans[-1:] if is_target(s.href)]
     draft.hrefs = top + pressed[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
     return [draft]
-
-
-def _unsigned(blocks: list[Block]) -> list[Block]:
-    """A letter from behind its salutation to before its signature; a postscript stays."""
-    first = 0
-    for number, block in enumerate(blocks[: max(len(blocks) // 3, 6)]):
-        before = sum(b.words for b in blocks[:number])
-        if (_salutes(block) or _addresses(block)) and before <= PROMO_WORDS:
-            first = number + 1 if number + 1 < len(blocks) else first
-    for number in range(max(first + 1, len(blocks) - 10), len(blocks)):
-        rest = blocks[number:]
-        farewell = words.FAREWELL.match(rest[0].glance) and rest[0].words <= FAREWELL_WORDS
-        if not farewell and not _signs_off(rest):
-            continue
-        after = next((n for n, b in enumerate(rest) if words.POSTSCRIPT.match(b.glance)), len(rest))
-        if sum(block.words for block in rest[:after]) <= LEAD_IN_WORDS:
-            return blocks[first:number] + rest[after:]
-    return blocks[first:]
-
-
-def _signs_off(blocks: Sequence[Block]) -> bool:
-    """Whether lines have the form of a signature: a few words and a comma, then a name."""
-    if len(blocks) < 2 or not blocks[0].text.endswith((",", "，")) or blocks[0].words > SIGN_OFF:
-        return False
-    return 0 < blocks[1].words <= LABEL_WORDS and not any(span.href for span in blocks[1].spans)
-
-
-def _addresses(block: Block) -> bool:
-    """Whether a line has the form of a salutation: a few words and a comma or a dash."""
-    formal = block.text.endswith((",", "，", "--", "—", "–"))
-    return formal and 0 < block.words <= LABEL_WORDS and not words.FAREWELL.match(block.glance)
-
-
-def _salutes(block: Block) -> bool:
-    return bool(words.GREETING.match(block.glance)) and block.words <= 8
 
 
 def _segments(plan: Outline, title: str) -> list[Draft]:
@@ -211,7 +174,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
 def _promotes(block: Block, body: Sequence[Block], size: float) -> bool:
     """Whether an item is talk of the newsletter about itself."""
     own = weight(block, size)
-    if _leaves(block) and sum(b.words for b in body) <= PROMO_WORDS:
+    if leaves(block) and sum(b.words for b in body) <= PROMO_WORDS:
         return True
     if own + sum(weight(b, size) for b in body) >= 0.5:
         return True
@@ -275,9 +238,9 @@ def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float
         pressed = next((n for n, b in enumerate(body) if action(b)), None)
         if pressed is not None:
             cut = next((n for n in range(pressed + 1, len(body)) if heads[number + 1 + n]), cut)
-    if body and _salutes(body[0]) and cut:
+    if body and salutes(body[0]) and cut:
         body, cut = body[1:], cut - 1
-    farewell = next((n for n, b in enumerate(body) if _leaves(b)), len(body))
+    farewell = next((n for n, b in enumerate(body) if leaves(b)), len(body))
     last = stop == len(blocks) and not _ruled_inside(plan)
     ruled = next((n for n, b in enumerate(body) if b.gap is Gap.RULE), len(body))
     if last and ruled < cut and sum(b.words for b in body[ruled:]) <= PROMO_WORDS:
@@ -299,10 +262,6 @@ def _ruled_inside(plan: Outline) -> bool:
     )
 
 
-def _leaves(block: Block) -> bool:
-    return bool(words.FAREWELL.match(block.glance)) and block.words <= FAREWELL_WORDS
-
-
 def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: float) -> None:
     """Add what stands before the first item if it is an editorial; a greeting is not.
 
@@ -319,14 +278,14 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
     if len(text) > 2 and not drafts:
         _apart(drafts, text[:1], text[1], "")
         text = text[len(drafts) :]
-    text = [b for b in text if not _salutes(b) and not same(b.text, title)]
+    text = [b for b in text if not salutes(b) and not same(b.text, title)]
     text = [b for b in text if not (b.words <= MASTHEAD_WORDS and b.text.endswith((":", "：")))]
     text = [b for b in text if not b.marker or b.words > INDEX_WORDS or _linked(b)]
     prose = " ".join(b.text for b in text if _SENTENCE.match(b.text))
     if count_words(prose) >= INTRO_WORDS and len(_SENTENCE.findall(prose)) > 2:
         while text and not _SENTENCE.match(text[0].text):
             text = text[1:]
-        drafts.append(Draft(_opening(prose), _unsigned(text), kind="intro"))
+        drafts.append(Draft(_opening(prose), unsigned(text), kind="intro"))
 
 
 def _ruled(blocks: Sequence[Block]) -> list[list[Block]]:
