@@ -46,6 +46,8 @@ def _lines(path: Path) -> Iterator[Numbered]:
                     yield number, _object(json.loads(line.decode("utf-8-sig")))
                 except ValueError as error:
                     yield number, error
+                except RecursionError:
+                    yield number, ValueError("nested too deep")
 
 
 def _array(path: Path) -> Iterator[Numbered]:

@@ -283,9 +283,9 @@ _NAMED = re.compile(
 
 
 def _turns(record: Record) -> list[tuple[str, str]]:
-    turns = record.get("messages", record.get("conversations")) or []
+    turns = record.get("messages", record.get("conversations"))
     found = []
-    for turn in turns:
+    for turn in turns if isinstance(turns, list) else ():
         if isinstance(turn, dict):
             who = str(turn.get("role", turn.get("from", "")))
             said = turn.get("content", turn.get("value", ""))
