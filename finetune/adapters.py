@@ -97,8 +97,15 @@ def average(folders: Sequence[Path]) -> Adapter:
     return Adapter(tensors, first.config)
 
 
-def write_gguf(adapter: Adapter, model: dict[str, Any], out: Path, about: dict[str, str]) -> None:
-    """Write an adapter as GGUF, matrices in float16.
+def write_gguf(
+    adapter: Adapter,
+    model: dict[str, Any],
+    out: Path,
+    about: dict[str, str],
+    *,
+    precise: bool = False,
+) -> None:
+    """Write an adapter as GGUF, matrices in float16; in float32 if it is only to be merged.
 
     `model` is the base's config.json; `about` holds general metadata (name, description,
     license, ...). Raises WeightsError for what this layout cannot express, before anything is
@@ -119,7 +126,8 @@ def write_gguf(adapter: Adapter, model: dict[str, Any], out: Path, about: dict[s
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.scale * adapter.rank)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    types = gguf.LlamaFileType
+    writer.add_file_type(types.ALL_F32 if precise else types.MOSTLY_F16)
     for key, value in about.items():
         writer.add_string(f"general.{key}", value)
     for name in names:
@@ -128,7 +136,10 @@ def write_gguf(adapter: Adapter, model: dict[str, Any], out: Path, about: dict[s
         turned = kind.permuted and half == "B" and part in heads
         matrix = permute(values, heads[part]) if turned else values
         where = "output" if part == "lm_head" else f"blk.{block}.{_PARTS[part]}"
-        writer.add_tensor(f"{where}.weight.lora_{half.lower()}", matrix.astype("float16"))
+        writer.add_tensor(
+            f"{where}.weight.lora_{half.lower()}",
+            matrix.astype("float32" if precise else "float16"),
+        )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

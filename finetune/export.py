@@ -110,8 +110,11 @@ def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) 
             raise DigestError(
                 f"the adapter would take {size:,} bytes, over {LIMIT:,}; lower lora.rank"
             )
+        exact = parts / "exact.gguf"
+        write_gguf(adapter, base.config(), exact, {}, precise=True)
         for name in wanted.quantizations:
-            merge(base.gguf, parts / ADAPTER, parts / _merged(wanted, name), name)
+            merge(base.gguf, exact, parts / _merged(wanted, name), name)
+        exact.unlink()
         (parts / "Modelfile").write_text(text, "utf-8")
         if not wanted.adapter:
             (parts / ADAPTER).unlink()
@@ -149,7 +152,7 @@ def prove(
         folder = Path(scratch)
         peft = adapter.save(folder / "peft")
         lora = folder / ADAPTER
-        write_gguf(adapter, base.config(), lora, {})
+        write_gguf(adapter, base.config(), lora, {}, precise=True)
         forms = {}
         if done.adapter:
             plain = folder / "base.gguf"
