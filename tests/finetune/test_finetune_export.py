@@ -87,7 +87,9 @@ def test_questions_are_readable_stories() -> None:
 @pytest.fixture
 def run(base: Path, rows: list[Row], rows_file: Path, tmp_path: Path) -> Path:
     overrides = [f"out={tmp_path / 'run'}", f"data.rows={rows_file}", "train.epochs=1"]
-    config = load(None, [*overrides, "train.validate_every=1", "train.examine_every=0", "lora.rank=2"])
+    config = load(
+        None, [*overrides, "train.validate_every=1", "train.examine_every=0", "lora.rank=2"]
+    )
     prepared.write(config.data, config.out / "data")
     train(config, base, (rows[:9], rows[9:]), Tokens.load(base))
     return config.out
