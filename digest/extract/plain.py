@@ -18,6 +18,7 @@ _HEADLINE = "\x02"  # marks a line as a headline; no text holds it
 _URL = re.compile(r"<?\b((?:https?://|www\.)[^\s<>\"“”]+[^\s<>\"“”.,;:!?)\]}'])>?")
 _NOTE = re.compile(r"^\s*\[(\d{1,3})\]:?\s*<?(https?://\S+?)>?\s*$", re.M)
 _REFERENCE = re.compile(r"\[(\d{1,3})\]")
+_SIGNATURE = 15  # lines below "-- "
 _WIDTH = 40  # a line shorter than this ends its paragraph
 
 
@@ -27,6 +28,9 @@ def from_text(text: str) -> str:
     notes = dict(_NOTE.findall(text))
     text = _NOTE.sub("", text) if len(notes) > 1 else text
     notes = notes if len(notes) > 1 else {}
+    body, sign, signature = text.rpartition("\n-- \n")
+    if sign and signature.count("\n") <= _SIGNATURE:  # RFC 3676, 4.3
+        text = body
     text = _numbered(text.split("\n"))
     out: list[str] = []
     for chunk in re.split(r"\n\s*\n", text):

@@ -35,7 +35,8 @@ MAILING = _any(
     r"|(?:was|were|been) forwarded (?:this|to you)|forwarded (?:this|to you)[^.]{0,40}(?:sign|"
     r"subscri)"
     r"|add (?:us|[^\s]+@[^\s]+) to your (?:address book|contacts|safe)"
-    r"|(?:primary|main) (?:inbox|folder|tab)",
+    r"|(?:primary|main) (?:inbox|folder|tab)"
+    r"|(?:do not|don(?:'|’)t) reply to this (?:e-?mail|message)",
     r"sie (?:erhalten|bekommen) diese|du (?:erhältst|bekommst) diese|diese (?:e-?mail|nachricht) "
     r"(?:wurde|ging|geht) an|weil (?:sie|du)[^.]{0,60}(?:angemeldet|abonniert|registriert|"
     r"eingetragen)",
@@ -215,6 +216,7 @@ GREETING = _any(
     r"^(?:亲爱的|尊敬的|大家好|各位|你好|您好|早上好|皆さん|こんにちは)",
 )
 FAREWELL = _any(
+    r"^\W*(?:(?:we|i) )?look(?:ing)? forward to|"
     r"^\W*(?:\w+,? ){0,2}that(?:'|’)s (?:it|all|a wrap)\b|^\W*(?:best|regards|best regards|"
     r"kind regards|warm(?:ly| regards)|sincerely|cheers|thanks|thank you|"
     r"yours|love|see you|until next|talk soon|take care|in solidarity|"

@@ -151,3 +151,12 @@ def test_a_letter_of_one_sentence_is_an_item(body: str) -> None:
 def test_a_letter_that_says_no_more_than_its_subject_is_an_item() -> None:
     (item,) = parse("<p>Closed on Monday</p>", "Closed on Monday").items
     assert item.title == "Closed on Monday"
+
+
+def test_what_stands_below_a_plain_text_signatures_dashes_goes() -> None:
+    (item,) = parse(
+        "The shop is closed on Monday.\n\n-- \nAnn Oak\nMill Lane 4, Upper Mill\n",
+        "Closed",
+        "text/plain",
+    ).items
+    assert item.text == "The shop is closed on Monday."
