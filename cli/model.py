@@ -140,13 +140,15 @@ def _made(of: dict[str, Any]) -> str:
 
 
 def _verified(path: Path, progress: Progress) -> "Agreement | None":
-    """Ask the model at `path` in this process, and keep what was found."""
+    """Ask the model at `path` in this process, once, and keep what was found."""
     from digest.engines import model as models
     from digest.engines.embedded import EmbeddedEngine
     from digest.engines.weights import Weights
 
     if not models.references():
         return None
+    if found := models.recorded(path):
+        return found
     engine = EmbeddedEngine(Weights(path, None, path.stem))
     try:
         found = models.check(engine, lambda done, total: progress("ask", done, total))

@@ -22,6 +22,8 @@ from digest.settings import OllamaSettings
 
 Progress = weights.Progress
 
+_SAMPLE = 8  # reference questions asked: one batch of the embedded engine
+
 
 def build(progress: Progress | None = None) -> Path:
     """Merge base and adapter into one q8_0 GGUF (at once if it is there), and write its
@@ -34,9 +36,12 @@ def build(progress: Progress | None = None) -> Path:
 
 
 def references() -> list[verify.Question]:
-    """The reference questions with the shipped model's answers; none without an adapter."""
+    """Reference questions with the shipped model's answers, drawn evenly; none without adapter."""
     path = weights.shipped() / "reference.jsonl"
-    return verify.read(path) if weights.adapter() and path.is_file() else []
+    if not weights.adapter() or not path.is_file():
+        return []
+    asked = verify.read(path)
+    return asked[:: max(1, len(asked) // _SAMPLE)][:_SAMPLE]
 
 
 def check(engine: Engine, progress: Progress | None = None) -> verify.Agreement | None:
@@ -99,13 +104,17 @@ def _shipped() -> Modelfile:
         raise WeightsError(f"{path} is missing; install newsdigest again") from error
 
 
-def _found(path: Path) -> dict[str, Any] | None:
+def recorded(path: Path) -> verify.Agreement | None:
+    """What verification found of a built model earlier."""
     try:
-        kept = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        found = verify.Agreement(**kept)
+        return verify.Agreement(**json.loads(path.with_suffix(".json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return {**asdict(found), "share": found.share}
+
+
+def _found(path: Path) -> dict[str, Any] | None:
+    found = recorded(path)
+    return {**asdict(found), "share": found.share} if found else None
 
 
 def _ollama(settings: OllamaSettings) -> dict[str, str]:

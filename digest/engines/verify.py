@@ -19,7 +19,7 @@ from digest.schema import FIELDS
 
 # Another processor rounds otherwise, and a greedy answer that turns at one word differs from
 # there on; a wrong template, stop token or adapter leaves nothing alike.
-THRESHOLD = 0.75
+THRESHOLD = 0.5
 
 _KEY = re.compile(r'[{,]\s*"(' + "|".join(FIELDS) + r')"\s*:\s*')
 
