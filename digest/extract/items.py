@@ -318,7 +318,9 @@ def _names_section(number: int, body: Sequence[Block], plan: Outline, end: int) 
     head = plan.heads[number]
     if head is None:
         alone = not body and not plan.blocks[end - 1].entry
-        return alone and plan.blocks[number].words <= MASTHEAD_WORDS
+        block = plan.blocks[number]
+        named = marks(block) or not _linked(block)
+        return alone and block.words <= MASTHEAD_WORDS and named
     if head.rest or head.href or head.look.listed:
         return False
     text = [block for block in body if not picture(block)]

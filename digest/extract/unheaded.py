@@ -78,7 +78,7 @@ def _listings(plan: Outline) -> None:
 
 
 def _cards(plan: Outline) -> None:
-    """Paragraphs without a headline are items if each has its own cell, and a link at its end.
+    """Paragraphs without a headline are items if each has its own cell, and a link at an end.
 
     Two or more in a row under the name of a section; or one behind the button that closes an
     item, with a picture to part them.
@@ -94,7 +94,7 @@ def _cards(plan: Outline) -> None:
             head = plan.heads[number]
             label = head is not None and not head.href and not head.rest
         elif plan.heads[number] is None and _card(block):
-            if parted:
+            if parted and block.words >= LONG_ENTRY:
                 plan.starts[number] = True
             elif label or run:
                 run.append(number)
@@ -114,11 +114,17 @@ def _pictures(plan: Outline) -> None:
 
 
 def _card(block: Block) -> bool:
-    return block.gap >= Gap.CELL and block.words >= LONG_ENTRY and not block.marker
+    return block.gap >= Gap.CELL and block.words > LABEL_WORDS and not block.marker
+
+
+def _linked(block: Block) -> bool:
+    """Whether it opens with a link, or closes with one that leads on."""
+    first = next((span for span in block.spans if span.text.strip()), None)
+    return action(block) or (first is not None and is_target(first.href))
 
 
 def _close(plan: Outline, run: list[int]) -> None:
-    linked = [number for number in run if action(plan.blocks[number])]
+    linked = [number for number in run if _linked(plan.blocks[number])]
     if len(run) > 1 and len(linked) >= 0.6 * len(run):
         for number in run:
             plan.starts[number] = True

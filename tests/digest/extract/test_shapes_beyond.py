@@ -135,6 +135,30 @@ def test_labels_right_under_a_section_are_its_items() -> None:
         assert len(letter.items) == 5
 
 
+def test_short_cells_that_open_with_a_link_are_items_of_their_section() -> None:
+    jobs = "".join(
+        f'<tr><td><a href="https://t.example/{n}">{name}</a> at {place}, part-time</td></tr>'
+        for n, (name, place) in enumerate(
+            [
+                ("Evaluation engineer", "Halden Mill"),
+                ("Archivist", "Upper Mill"),
+                ("Cook", "the inn"),
+            ]
+        )
+    )
+    news = """<tr><td><h2>News</h2></td></tr>
+    <tr><td><h3><a href="https://t.example/a">Bridge opens</a></h3>It took years to build.</td></tr>
+    <tr><td><h3><a href="https://t.example/b">Tower falls</a></h3>It rained before.</td></tr>"""
+    page = f"<table>{news}<tr><td><h2>Jobs</h2></td></tr>{jobs}</table>"
+    assert [(item.kind, item.url) for item in parse(page, "Board").items] == [
+        ("story", "https://t.example/a"),
+        ("story", "https://t.example/b"),
+        ("job", "https://t.example/0"),
+        ("job", "https://t.example/1"),
+        ("job", "https://t.example/2"),
+    ]
+
+
 @pytest.mark.parametrize(
     "body",
     [
