@@ -60,7 +60,7 @@ def collect(
                 collection.add(row)
                 progress("collect", report.rows + report.known, None)
     if as_json:
-        options.print_json(asdict(report))
+        options.print_json(vars(report))
         return
     click.echo(f"{report.rows} new, {report.known} known, {report.refused} refused documents")
     for why, count in report.reasons.most_common(10):

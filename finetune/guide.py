@@ -84,14 +84,13 @@ class Wish:
         import langcodes
 
         try:
-            known = langcodes.find(language)
+            return cls(langcodes.find(language).display_name(), words)
         except LookupError:
-            known = langcodes.get(language) if langcodes.tag_is_valid(language) else None
-        if known is None:
-            raise ConfigError(
-                f"there is no language {language!r}; write its name or code, e.g. Portuguese or pt"
-            )
-        return cls(known.display_name(), words)
+            if langcodes.tag_is_valid(language):
+                return cls(langcodes.get(language).display_name(), words)
+        raise ConfigError(
+            f"there is no language {language!r}; write its name or code, e.g. Portuguese or pt"
+        )
 
     @property
     def code(self) -> str:

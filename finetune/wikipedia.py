@@ -15,7 +15,7 @@ from digest.errors import ConfigError
 
 LICENCE = "CC BY-SA 4.0"
 _FILE, _CATEGORY = "6", "14"  # the numbers of their namespaces, in every language
-_HEADING = re.compile(r"^(={2,6})\s*(.+?)\s*\1\s*$", re.MULTILINE)
+_HEADING = re.compile(r"(={2,6})\s*(.+?)\s*\1")
 _LISTED = re.compile(r"[*#:;|]")
 _HOST = re.compile(r"(?:^|//)([a-z-]{2,12})\.(?:m\.)?wikipedia\.org")
 
@@ -78,25 +78,31 @@ def dump(file: IO[bytes]) -> Iterator[Article]:
 
 def is_answer(value: Mapping[str, Any]) -> bool:
     """Whether a JSON object is one of the API's answers."""
-    query, parse = value.get("query"), value.get("parse")
-    return (
-        (isinstance(query, dict) and "pages" in query)
-        or (isinstance(parse, dict) and "title" in parse)
-        or ("extract" in value and "content_urls" in value)
-        or ("source" in value and "content_model" in value)
-    )
+    return bool(_api(value))
+
+
+def _api(value: Mapping[str, Any]) -> str:
+    """Which of the APIs a JSON object comes from; "" if none."""
+    if isinstance(_mapping(value.get("query")).get("pages"), dict | list):
+        return "query"
+    if "title" in _mapping(value.get("parse")):
+        return "parse"
+    if "extract" in value and "content_urls" in value:
+        return "summary"
+    return "page" if "source" in value and "content_model" in value else ""
 
 
 def answer(value: Mapping[str, Any]) -> Iterator[Article]:
     """The articles in one of the API's answers."""
-    if "query" in value:
+    api = _api(value)
+    if api == "query":
         pages = value["query"]["pages"]
         for page in pages.values() if isinstance(pages, dict) else pages:
             if isinstance(page, dict) and "missing" not in page:
                 yield _page(page)
-    elif "parse" in value:
+    elif api == "parse":
         yield _page(value["parse"])
-    elif "extract" in value:
+    elif api == "summary":
         urls = _mapping(_mapping(value["content_urls"]).get("desktop"))
         yield Article(
             key=str(value.get("pageid", value.get("title", ""))),
@@ -106,7 +112,7 @@ def answer(value: Mapping[str, Any]) -> Iterator[Article]:
             date=str(value.get("timestamp", "")),
             url=str(urls.get("page", "")),
         )
-    else:
+    elif api == "page":
         licence = _mapping(value.get("license"))
         yield Article(
             key=str(value.get("id", value.get("title", ""))),
@@ -202,14 +208,9 @@ def prose(wikitext: str, pictures: Iterable[str] = ("file", "image", "category")
             code.remove(node)
         except ValueError:  # it went with what held it
             continue
-    lines = []
-    for line in str(code).split("\n"):
-        # Lists are known by their first character, which the stripper takes away.
-        if not _LISTED.match(line.lstrip()):
-            lines.append(line)
-    heading = {match[0]: match[0] for match in _HEADING.finditer("\n".join(lines))}
-    plain = [line if line in heading else _plain(line) for line in lines]
-    return _sections(plain)
+    # Lists are known by their first character, which the stripper takes away.
+    lines = [line for line in str(code).split("\n") if not _LISTED.match(line.lstrip())]
+    return _sections(line if _HEADING.fullmatch(line.strip()) else _plain(line) for line in lines)
 
 
 def _plain(line: str) -> str:
