@@ -52,6 +52,7 @@ class Found:
     publisher: str
     published: str
     digest: dict[str, Any]
+    provenance: dict[str, Any]  # of the digest, as digest.records.Provenance has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,8 @@ class Reader:
         with _reading():
             rows = self._db.execute(
                 "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
-                f"{_DATE} AS published, g.digest FROM {tables} WHERE {' AND '.join(clauses)} "
-                f"ORDER BY {order} LIMIT ? OFFSET ?",
+                f"{_DATE} AS published, g.digest, g.provenance FROM {tables} "
+                f"WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ? OFFSET ?",
                 [*values, limit, offset],
             ).fetchall()
         return [_found(row) for row in rows]
@@ -285,7 +286,7 @@ class Reader:
         with _reading():
             row = self._db.execute(
                 "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
-                f"{_DATE} AS published, g.digest FROM items i "
+                f"{_DATE} AS published, g.digest, g.provenance FROM items i "
                 "JOIN documents d ON d.id = i.document_id "
                 f"LEFT JOIN digests g ON g.rowid = {_BEST} "
                 "WHERE i.id = ?",
@@ -305,6 +306,7 @@ def _found(row: sqlite3.Row) -> Found:
         publisher=row["publisher"],
         published=row["published"],
         digest=json.loads(row["digest"]) if row["digest"] else {},
+        provenance=json.loads(row["provenance"]) if row["provenance"] else {},
     )
 
 

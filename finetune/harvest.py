@@ -5,9 +5,10 @@ nothing. In review it is accepted or corrected, and so becomes one; what was cor
 the ledger is harvested again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from digest.queries import Found, Reader, Search
 from digest.records import fingerprint
@@ -98,5 +99,19 @@ def _row(found: Found, source: str) -> Labelled:
         licence="private",
         digest=DigestFields(),
         draft=draft,
-        made=Made(teacher="the ledger's digest", fields=draft.asked()) if draft else None,
+        made=_made(found.provenance, draft) if draft else None,
+    )
+
+
+def _made(how: Mapping[str, Any], draft: DigestFields) -> Made:
+    """From the provenance of a digest."""
+    return Made(
+        teacher=str(how.get("model", "")),
+        prompt=f"digest-{how.get('prompt_version', '')}",
+        fields=draft.asked(),
+        tokens_in=how.get("tokens_in", 0),
+        tokens_out=how.get("tokens_out", 0),
+        tokens_cut=how.get("tokens_cut", 0),
+        degraded=how.get("degraded", ""),
+        dropped=tuple(how.get("dropped", ())),
     )

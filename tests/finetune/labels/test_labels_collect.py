@@ -349,6 +349,8 @@ def test_a_ledger_is_harvested_and_corrections_stay(
     assert (said["new"], said["drafts"], said["kept"]) == (1, 1, 0)
     (row,) = stream(out)
     assert row.draft and row.digest.asked() == () and row.licence == "private"
+    assert row.made and row.made.teacher.startswith("extractive-")
+    assert "without a model" in row.made.degraded  # the reviewer is told
     from finetune.review import Session
 
     session = Session(out)
