@@ -196,10 +196,15 @@ def generate(
     costs = teachers.prices(prices, specs)
     named = [teachers.teacher(spec, chosen, service, costs[spec]) for spec in specs]
     wanted = work.Wanted(select(fields), Wish.of(language, n_words), relabel, budget)
-    report = Report()
+    reports: list[Report] = []  # one for each time that the documents are read
+
+    def source() -> "Iterator[Labelled]":
+        reports.append(Report())
+        return read(documents, Given(min_chars=1), reports[-1])
+
     with Progress(quiet=as_json) as progress:
         outcome = work.generate(
-            lambda: read(documents, Given(min_chars=1), report),
+            source,
             named,
             wanted,
             out,
@@ -208,6 +213,9 @@ def generate(
     if as_json:
         options.print_json({k: v for k, v in vars(outcome).items() if k != "trouble"})
     else:
+        if refused := reports[0].refused:
+            why = reports[0].reasons.most_common(1)[0][0]
+            click.echo(f"{refused} records are no documents: {why}", err=True)
         _tell(outcome, out)
     if outcome.trouble:
         raise outcome.trouble

@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from digest.engines.extractive import extract
 from digest.schema import FIELDS, DigestFields, Row
 from finetune import guide
 from finetune.agreement import agreement, alike, central
@@ -217,6 +220,18 @@ def test_a_service_that_goes_away_leaves_the_rows_that_are_done(
     assert len(rows(out)) == 5
 
 
+def test_what_is_no_document_is_told(
+    documents: Callable[..., Path], digest: Digest, tmp_path: Path
+) -> None:
+    given = documents([document_of("a"), {"id": "b", "text": "  "}, {"id": "c", "text": 7}])
+    said = digest("generate", "--teacher", "extractive", "--in", given, "--out", tmp_path / "r")
+    assert "1 rows" in said.output and "2 records are no documents" in said.output
+
+
+def document_of(identity: str) -> dict[str, Any]:
+    return {"id": identity, "text": "Acme opened a plant in Ghent on Monday."}
+
+
 def test_the_budget_ends_a_run(
     service: Any, documents: Callable[..., Path], digest: Digest, tmp_path: Path
 ) -> None:
@@ -294,3 +309,81 @@ def test_wrong_use_is_told_in_a_sentence(
         "generate", *arguments, "--in", documents(1), "--out", tmp_path / "r.jsonl", code=2
     )
     assert why in said.output and "Traceback" not in said.output
+
+
+class Ollama:
+    """Speaks as recorded exchanges do; its answer is taken from the question."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.reply([{"models": [{"model": "gemma3:4b", "digest": "a98700d76533" + "0" * 52,
+                                         "name": "gemma3:4b", "size": 1}]}])  # fmt: skip
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                owner.bodies.append(body)
+                title, _, text = body["messages"][1]["content"][2:].partition("\n")
+                answer = extract(title, text, list(body["format"]["properties"])).to_json()
+                half = len(answer) // 2
+                lines = [
+                    {"model": body["model"], "created_at": "2026-03-01T00:00:00Z", "done": False,
+                     "message": {"role": "assistant", "content": part}}
+                    for part in (answer[:half], answer[half:])
+                ]  # fmt: skip
+                end = {"done": True, "done_reason": "stop", "prompt_eval_count": 900,
+                       "eval_count": 80, "message": {"role": "assistant"}}  # fmt: skip
+                self.reply([*lines, end])
+
+            def reply(self, lines: list[dict[str, Any]]) -> None:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
+        self.host = f"http://127.0.0.1:{self.http.server_port}"
+
+
+def test_a_model_in_ollama_is_told_what_a_digest_is(
+    documents: Callable[..., Path], digest: Digest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ollama = Ollama()
+    monkeypatch.setenv("DIGEST_OLLAMA__HOST", ollama.host)
+    out = tmp_path / "rows.jsonl"
+    arguments = ("--in", documents(2), "--out", out, "--fields", "summary,relevance_score")
+    digest("generate", "--teacher", "ollama:gemma3:4b", *arguments)
+    assert {row["made"]["teacher"] for row in rows(out)} == {
+        "ollama:gemma3:4b (gemma3:4b@a98700d76533)"
+    }
+    body = ollama.bodies[0]
+    assert body["model"] == "gemma3:4b" and "You write digests" in body["messages"][0]["content"]
+    assert list(body["format"]["properties"]) == ["summary", "relevance_score"]
+    said = digest("generate", "--teacher", "ollama:phi9", *arguments, code=75)
+    assert "no model 'phi9'" in said.output
+    ollama.http.shutdown()
+    ollama.http.server_close()
+
+
+@pytest.mark.model
+def test_digests_own_model_is_asked_as_the_product_asks(
+    documents: Callable[..., Path], digest: Digest, tmp_path: Path
+) -> None:
+    from digest.engines.weights import find
+    from digest.errors import WeightsError
+
+    try:
+        find()
+    except WeightsError as error:
+        pytest.skip(str(error))
+    out = tmp_path / "rows.jsonl"
+    digest("generate", "--teacher", "embedded", "--in", documents(1), "--out", out,
+           "--fields", "title,relevance_score")  # fmt: skip
+    (row,) = rows(out)
+    assert row["digest"]["title"] and row["made"]["prompt"].startswith("digest-")
