@@ -223,7 +223,7 @@ def test_a_service_that_goes_away_leaves_the_rows_that_are_done(
 def test_what_is_no_document_is_told(
     documents: Callable[..., Path], digest: Digest, tmp_path: Path
 ) -> None:
-    given = documents([document_of("a"), {"id": "b", "text": "  "}, {"id": "c", "text": 7}])
+    given = documents([document_of("a"), {"id": "b", "text": "  "}, {"id": "c", "title": "Only"}])
     said = digest("generate", "--teacher", "extractive", "--in", given, "--out", tmp_path / "r")
     assert "1 rows" in said.output and "2 records are no documents" in said.output
 
