@@ -49,6 +49,7 @@ class EmbeddedSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    model: str = ""  # a GGUF file of your own; "" = the model that ships
     threads: int = Field(default=0, ge=0)
     slots: int = Field(default=0, ge=0, le=64)
 

@@ -25,9 +25,11 @@ def open_engine(name: str, settings: "Settings") -> tuple[Engine, str]:
             return OllamaEngine(settings.ollama), ""
         case "embedded":
             from digest.engines.embedded import EmbeddedEngine
+            from digest.engines.weights import named
 
             chosen = settings.embedded
-            return EmbeddedEngine(threads=chosen.threads, slots=chosen.slots), ""
+            own = named(chosen.model) if chosen.model else None
+            return EmbeddedEngine(own, threads=chosen.threads, slots=chosen.slots), ""
         case "extractive":
             from digest.engines.extractive import ExtractiveEngine
 

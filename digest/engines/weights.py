@@ -18,7 +18,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from digest.engines import origins
-from digest.errors import WeightsError
+from digest.errors import EngineUnavailable, WeightsError
 
 Progress = Callable[[int, int | None], None]
 """Is told bytes done and bytes in all (None while nobody knows)."""
@@ -64,6 +64,19 @@ def find() -> Weights:
         return Weights(built, None, built.stem)
     name = base.stem if lora is None else f"{base.stem}+{_short(sha256(lora))}"
     return Weights(base, lora, name)
+
+
+def named(file: str) -> Weights:
+    """A GGUF file of the user's own. Raises EngineUnavailable if it is none."""
+    path = Path(file).expanduser()
+    try:
+        with path.open("rb") as stream:
+            sound = stream.read(len(_MAGIC)) == _MAGIC
+    except OSError as error:
+        raise EngineUnavailable(f"cannot read the model {path}: {error.strerror}") from error
+    if not sound:
+        raise EngineUnavailable(f"{path} is no GGUF file; make one with `digest finetune export`")
+    return Weights(path, None, f"{path.stem}.{_short(sha256(path))}")
 
 
 def base_weights() -> Path:

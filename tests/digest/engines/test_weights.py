@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from digest.engines import origins, weights
+from digest.engines import open_or_degrade, origins, weights
 from digest.errors import WeightsError
+from digest.settings import Settings
 
 gguf = pytest.importorskip("gguf")
 np = pytest.importorskip("numpy")
@@ -265,3 +266,21 @@ def test_a_broken_model_is_refused(tmp_path: Path) -> None:
     weights.pull(str(tmp_path / "broken.gguf"))
     with pytest.raises(WeightsError, match="cannot be read as GGUF"):
         weights.build()
+
+
+def test_a_model_of_the_users_own_is_known_by_its_content(tmp_path: Path) -> None:
+    path = make_model(tmp_path / "mine.gguf")
+    found = weights.named(str(path))
+    assert (found.path, found.adapter) == (path, None)
+    assert found.model == f"mine.{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 a zip"])
+def test_a_model_that_is_none_degrades_the_run(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "mine.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    chosen = Settings(engine="embedded", embedded={"model": str(path)})
+    engine, why = open_or_degrade(chosen)
+    assert engine.name == "extractive"
+    assert str(path) in why
