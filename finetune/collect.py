@@ -18,6 +18,7 @@ import json
 import lzma
 import os
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -136,6 +137,13 @@ def of_document(document: Document, spec: str, given: Given, report: Report) -> 
 
 
 def _found(path: Path) -> Iterator[Record | Labelled | ValueError]:
+    try:
+        yield from _parts(path)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise ConfigError(f"{path} cannot be read or unpacked: {error}") from error
+
+
+def _parts(path: Path) -> Iterator[Record | Labelled | ValueError]:
     with _opened(path) as file:
         head = file.read(_HEAD)
         shape = _shape(head)

@@ -153,7 +153,7 @@ def _row(
     if "group" not in parts:
         parts["group"] = identity
         changes.append("no group: a group of its own")
-    digest = _mend(labels, changes)
+    digest = mend(labels, changes)
     if not digest.asked():
         raise ValueError("no label that keeps the contract")
     return Row.model_validate(parts | {"digest": digest})
@@ -238,7 +238,7 @@ def _limit(name: str) -> int:
 LIMITS: dict[str, int] = {name: _limit(name) for name in LIST_FIELDS}
 
 
-def _mend(labels: Mapping[str, Any], changes: list[str]) -> DigestFields:
+def mend(labels: Mapping[str, Any], changes: list[str]) -> DigestFields:
     """Labels as the contract wants them: long lists clipped, most important entries first;
     what else breaks the contract is left out, field by field.
     """

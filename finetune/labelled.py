@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from digest.errors import ConfigError
 from digest.schema import DigestFields, Row
+from finetune.formats import mend
 
 Verdict = Literal["accepted", "edited", "rejected"]
 
@@ -79,6 +80,12 @@ class Labelled(Row):
     made: Made | None = None
     review: Review | None = None
 
+    @field_validator("digest", mode="before")
+    @classmethod
+    def _mended(cls, value: object) -> object:
+        """Labels as every reader of rows takes them: long lists clipped, blanks gone."""
+        return mend(value, []) if isinstance(value, dict) else value
+
     @property
     def offered(self) -> DigestFields:
         """The labels, or what may become them."""
@@ -97,17 +104,23 @@ class Labelled(Row):
 
 def stream(path: Path) -> Iterator[Labelled]:
     """The rows of a file, one at a time. Raises ConfigError that names the line."""
+    return (row for row, _ in pairs(path))
+
+
+def pairs(path: Path) -> Iterator[tuple[Labelled, bytes]]:
+    """The rows of a file and the lines they stand in. Raises ConfigError that names the line."""
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
                 try:
-                    yield Labelled.model_validate_json(line)
+                    row = Labelled.model_validate_json(line)
                 except ValidationError as error:
                     first = error.errors()[0]
                     where = ".".join(map(str, first["loc"]))
                     raise ConfigError(f"{path}, line {number}: {where}: {first['msg']}") from error
+                yield row, line if line.endswith(b"\n") else line + b"\n"
     except OSError as error:
         raise ConfigError(f"cannot read the rows {path}: {error}") from error
 

@@ -17,7 +17,7 @@ from typing import Any, get_args
 from digest.errors import ConfigError, InvalidAnswer
 from digest.grounding import ground
 from digest.schema import FIELDS, LIST_FIELDS, DigestFields, json_schema, select, validate
-from finetune.labelled import Labelled, Review, Verdict, alone, stream, write
+from finetune.labelled import Labelled, Review, Verdict, alone, pairs, write
 
 OPEN = "open"  # what a row is that nobody has decided on, or on which a decision was taken back
 _VERDICTS = (*get_args(Verdict), OPEN)
@@ -74,11 +74,12 @@ class Session:
             raise ConfigError(f"there are no rows in {path}; make some: digest finetune generate")
         self._held.enter_context(alone(path))
         try:
-            self._rows = list(stream(path))
+            found = list(pairs(path))
         except BaseException:
             self._held.close()
             raise
-        self._lines = [row.line() for row in self._rows]
+        self._rows = [row for row, _ in found]
+        self._lines = [line for _, line in found]  # what nobody decided on stays to the byte
         self._state = self._stat()
         ranked = sorted(
             (number for number, row in enumerate(self._rows) if row.offered.asked()),

@@ -16,6 +16,7 @@ from digest.errors import ConfigError
 LICENCE = "CC BY-SA 4.0"
 _FILE, _CATEGORY = "6", "14"  # the numbers of their namespaces, in every language
 _HEADING = re.compile(r"(={2,6})\s*(.+?)\s*\1")
+_MARKUP = re.compile(r"[\[\]{}<>&|]|''|__")
 _LISTED = re.compile(r"[*#:;|]")
 _HOST = re.compile(r"(?:^|//)([a-z-]{2,12})\.(?:m\.)?wikipedia\.org")
 
@@ -216,7 +217,9 @@ def prose(wikitext: str, pictures: Iterable[str] = ("file", "image", "category")
 def _plain(line: str) -> str:
     import mwparserfromhell
 
-    bare = mwparserfromhell.parse(line).strip_code(normalize=True, collapse=True)
+    bare = line
+    if _MARKUP.search(line):  # parsing costs the most, and most lines have nothing to parse
+        bare = mwparserfromhell.parse(line).strip_code(normalize=True, collapse=True)
     return re.sub(r"\s*\(\s*[;,]*\s*\)", "", re.sub(r"[ \t]+", " ", bare)).strip()
 
 

@@ -55,6 +55,22 @@ def test_each_verdict_is_in_the_file_at_once(session: Session, rows_file: Path) 
     assert [row.id for row in stream(rows_file)] == ["d0", "d1", "d2", "d3"]  # the file's order
 
 
+def test_rows_of_others_are_reviewed_and_left_alone_to_the_byte(tmp_path: Path) -> None:
+    tags = [f"Tag {number}" for number in range(12)]  # more than the contract has room for
+    lines = [
+        json.dumps({"id": i, "group": i, "text": "Told.", "digest": {"key_insights": tags}, "x": 1})
+        for i in "ab"
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(lines))
+    session = Session(path)
+    assert session.show(0)["digest"]["key_insights"] == tags[:8]
+    session.decide(0, "a", "accepted")
+    session.close()
+    first, second = path.read_text().splitlines()
+    assert json.loads(first)["digest"]["key_insights"] == tags[:8] and second == lines[1]
+
+
 def test_a_verdict_can_be_taken_back_and_replaced(session: Session, rows_file: Path) -> None:
     before = rows_file.read_bytes()
     for verdict in ("accepted", "rejected", "edited", "rejected"):
