@@ -11,10 +11,11 @@ import math
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+from typing import Self
 from urllib.parse import urlsplit
 
 from digest.extract.links import canonical
@@ -26,20 +27,24 @@ from digest.terms import words
 SIMILAR = 0.50
 SIMILAR_AT_HOME = 0.70  # one publisher repeats its columns and phrases more than its stories
 ALIKE = 0.20  # bodies less alike than this are not one story, however alike the titles
-TOLD = 0.42  # of what the shorter says is in the longer: a brief and an article are one story,
-NEAR = 0.30  # if they are also this alike as wholes
-SHARED = 6  # and share so many words: a line or two are found in anything
+TOLD = 0.13  # the share of a brief that an article holds, times their likeness
+TOLD_IN_NUMBERS = 0.09  # the same where their numbers agree
+HEADLINES = 0.30  # of both headlines, on average, the other text holds: they say what is new
+SHARED = 6  # words at least that a brief shares: a line or two are found in anything
 APART = timedelta(days=10)  # a column that returns with new content is not one story
 
 _NEWS = {"story", "link"}
 _TEXT_WORDS, _TEXT_CHARACTERS = 250, 8000  # a story says what it is about early
 _TITLE_CHARACTERS = 300
+_OPENING_CHARACTERS = 200
 _KEY_TERMS = 16  # of each text, to find candidates by
 _COMMON = 40  # a term in more texts than this finds no candidates
 _PRIOR = 200  # weigh terms as if they came from at least so many texts: a small run is no corpus
 
 _URL = re.compile(r"\b\w{2,20}://\S+|\]\([^)]{0,2000}\)")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_QUANTITY = re.compile(r"(?<![\w.])(\d+(?:[.,]\d+)*)(?:[\s-]?([^\W\d_]{3,}))?")
+_THOUSANDS = re.compile(r"[.,](?=\d{3}\b)")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,8 @@ def _similar_pairs(leads: Sequence[Analyzed]) -> dict[int, dict[int, float]]:
     frequency = Counter[int]()
     for index in range(len(leads)):
         frequency.update({*bodies.terms[index], *titles.terms[index]})
-    briefs = _Briefs(leads, terms)
+    briefs = _Briefs(leads, titles.terms, terms)
+    quantities = [_Quantities(one) for one in leads]
     postings: dict[int, list[int]] = defaultdict(list)
     similar: dict[int, dict[int, float]] = defaultdict(dict)
     for index, one in enumerate(leads):
@@ -174,10 +180,18 @@ def _similar_pairs(leads: Sequence[Analyzed]) -> dict[int, dict[int, float]]:
             alike = bodies.cosine(other, body)
             score = (alike + titles.cosine(other, title)) / 2
             pair = one, leads[other]
-            threshold = _threshold(*pair)
+            mine, theirs = quantities[index], quantities[other]
+            if alike < ALIKE or not _near_in_time(*pair) or not mine.titles_agree(theirs):
+                continue
+            threshold = SIMILAR_AT_HOME if mine.at_odds(theirs) else _threshold(*pair)
             if score < threshold == SIMILAR:
-                score = max(score, min(1.0, SIMILAR * briefs.told(index, other) / TOLD))
-            if alike >= ALIKE and score >= threshold and _may_be_one(*pair):
+                told = briefs.told(index, other) / TOLD
+                if mine.agree(theirs):
+                    told *= TOLD / TOLD_IN_NUMBERS
+                elif briefs.headlines(index, other) < HEADLINES:
+                    told = 0.0
+                score = max(score, min(1.0, SIMILAR * told))
+            if score >= threshold:
                 similar[index][other] = similar[other][index] = score
         for term in keys:
             postings[term].append(index)
@@ -219,20 +233,85 @@ class _Vectors:
 class _Briefs:
     """Tells whether one text is a short telling of the other; headlines count twice."""
 
-    def __init__(self, texts: Sequence[Analyzed], terms: dict[str, int]) -> None:
+    def __init__(
+        self, texts: Sequence[Analyzed], titles: Sequence[Sequence[int]], terms: dict[str, int]
+    ) -> None:
         self._vectors = _Vectors((_body(one) + _title(one) + _title(one) for one in texts), terms)
+        self._titles = titles
 
     def told(self, one: int, other: int) -> float:
-        """The share of the shorter text, by rarity, that the longer holds; 0 if not near."""
+        """How far the longer text holds the shorter, by rarity and as wholes; 0 if by chance."""
         short, long = sorted((one, other), key=lambda index: len(self._vectors.terms[index]))
         held = self._vectors[long]
         shared = [term for term in self._vectors.terms[short] if term in held]
-        if len(shared) < SHARED or self._vectors.cosine(short, held) < NEAR:
+        if len(shared) < SHARED:
             return 0.0
-        return self._mass(shared) / self._mass(self._vectors.terms[short])
+        part = self._mass(shared) / self._mass(self._vectors.terms[short])
+        return part * self._vectors.cosine(short, held)
+
+    def headlines(self, one: int, other: int) -> float:
+        """The share of each headline, by rarity, that the other text holds, on average."""
+        return (self._headline(one, other) + self._headline(other, one)) / 2
+
+    def _headline(self, one: int, other: int) -> float:
+        headline, text = self._titles[one], set(self._vectors.terms[other])
+        held = self._mass(term for term in headline if term in text)
+        return held / (self._mass(headline) or 1.0)
 
     def _mass(self, terms: Iterable[int]) -> float:
         return math.fsum(self._vectors.rarity[term] ** 2 for term in terms)
+
+
+class _Quantities:
+    """The numbers of a text, and what its opening counts.
+
+    Two matches of a series, two quarters of a bank, differ in little else.
+    """
+
+    __slots__ = ("_counted", "_telling", "title", "values")
+
+    def __init__(self, one: Analyzed) -> None:
+        title = f"{one.item.title[:_TITLE_CHARACTERS]} {one.digest.fields.title or ''}"
+        text = _URL.sub(" ", one.item.text[:_TEXT_CHARACTERS])
+        self.title = {value for value, _ in _quantities(title)}
+        self.values = self.title | {value for value, _ in _quantities(text)}
+        # Small numbers are ages and dates, and years are everywhere: they do not identify.
+        self._telling = {v for v in self.values if len(v) > 2 and not _YEAR.fullmatch(v)}
+        self._counted: dict[str, set[str]] = defaultdict(set)
+        for value, unit in _quantities(text[:_OPENING_CHARACTERS]):
+            if unit:
+                self._counted[unit].add(value)
+
+    def at_odds(self, other: Self) -> bool:
+        """Whether no number of one is in the other, or they open with other counts of a thing."""
+        if not self.values or not other.values:
+            return False
+        return self.values.isdisjoint(other.values) or any(
+            values.isdisjoint(other._counted[unit])
+            for unit, values in self._counted.items()
+            if unit in other._counted
+        )
+
+    def agree(self, other: Self) -> bool:
+        """Whether they share two numbers, one that tells, and half of those of the poorer."""
+        shared = len(self.values & other.values)
+        fewer = min(len(self.values), len(other.values))
+        return shared >= max(2, fewer / 2) and not self._telling.isdisjoint(other._telling)
+
+    def titles_agree(self, other: Self) -> bool:
+        """Whether each title is without numbers, or has one of the other text.
+
+        `Kernel 6.11` and `Kernel 6.12`, `Issue 41` and `Issue 42` share all their other words.
+        """
+        if not self.title or not other.title:
+            return True
+        return not (self.title.isdisjoint(other.values) or other.title.isdisjoint(self.values))
+
+
+def _quantities(text: str) -> Iterator[tuple[str, str]]:
+    """(number, the word after it or "")"""
+    for number, unit in _QUANTITY.findall(text.casefold()):
+        yield _THOUSANDS.sub("", number), unit
 
 
 def _threshold(one: Analyzed, other: Analyzed) -> float:
@@ -241,23 +320,9 @@ def _threshold(one: Analyzed, other: Analyzed) -> float:
     return SIMILAR_AT_HOME if same else SIMILAR
 
 
-def _may_be_one(one: Analyzed, other: Analyzed) -> bool:
-    """Near in time, and without numbers that tell their titles apart.
-
-    `Kernel 6.11` and `Kernel 6.12`, `Issue 41` and `Issue 42` share all their other words.
-    """
+def _near_in_time(one: Analyzed, other: Analyzed) -> bool:
     dates = (one.document.published, other.document.published)
-    if dates[0] and dates[1] and abs(dates[0] - dates[1]) > APART:
-        return False
-    numbers = [
-        set(
-            _NUMBER.findall(
-                f"{each.item.title[:_TITLE_CHARACTERS]} {each.digest.fields.title or ''}"
-            )
-        )
-        for each in (one, other)
-    ]
-    return not all(numbers) or bool(numbers[0] & numbers[1])
+    return not (dates[0] and dates[1] and abs(dates[0] - dates[1]) > APART)
 
 
 def _title(one: Analyzed) -> Counter[str]:

@@ -198,7 +198,6 @@ def test_adverts_cast_in_one_mould_stay_apart():
     assert len(cluster([bramble, pomelo])) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="words alone cannot tell two votes of one mould apart")
 def test_two_votes_of_one_day_stay_apart():
     passed = "The senate passed the budget bill with 51 votes to 49 after a night of debate."
     rejected = "The senate rejected the privacy bill with 49 votes to 51 after a short debate."
