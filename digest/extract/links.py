@@ -76,7 +76,7 @@ def canonical(url: str) -> str:
     """
     url = unwrap(url)
     while url.startswith(_PASSED_ON) and len(url) <= _MAX:
-        shorter = _normal(url).rstrip(_BRACKETS)
+        shorter = unwrap(_normal(url))  # a code that is written out may complete a link inside
         if shorter == url:
             break
         url = shorter

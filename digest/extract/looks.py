@@ -218,6 +218,8 @@ def _label(spans: Sequence[Span]) -> int:
         cut += 1
     while cut > start and not _WORD.search(spans[cut - 1].text):
         cut -= 1
+    if cut == start:
+        return 0
     label, rest = _text(spans[:cut]), _text(spans[cut:])
     words = count_words(label)
     if not 0 < words <= MAX_HEAD_WORDS or count_words(rest) < 2:
