@@ -77,8 +77,8 @@ class Ledger(Outbox):
         return bool(new)
 
     def _add_item(self, item: Item) -> None:
-        self._db.execute(
-            "INSERT INTO items VALUES (?,?,?,?,?,?,?,?,?,?)",
+        number = self._db.execute(
+            "INSERT INTO items VALUES (NULL,?,?,?,?,?,?,?,?,?,?)",
             (
                 item.id,
                 item.document_id,
@@ -91,10 +91,10 @@ class Ledger(Outbox):
                 item.section,
                 item.content_hash,
             ),
-        )
+        ).lastrowid
         self._db.execute(
-            "INSERT INTO search (item_id, title, text, digest) VALUES (?,?,?,'')",
-            (item.id, item.title, item.text),
+            "INSERT INTO search (rowid, item_id, title, text, digest) VALUES (?,?,?,?,'')",
+            (number, item.id, item.title, item.text),
         )
 
     def add_skip(self, mark: str, skip: Skip) -> None:
@@ -206,8 +206,8 @@ class Ledger(Outbox):
                 ),
             )
             self._db.execute(
-                "UPDATE search SET digest = ? WHERE item_id IN "
-                "(SELECT id FROM items WHERE content_hash = ?)",
+                "UPDATE search SET digest = ? WHERE rowid IN "
+                "(SELECT number FROM items WHERE content_hash = ?)",
                 (_searchable(digest.fields.as_dict()), item.content_hash),
             )
 
@@ -249,7 +249,7 @@ class Ledger(Outbox):
                 clauses.append(f"coalesce(d.published, d.added) {test} ?")
                 values.append(utc(moment))
         if len(clauses) > 1:
-            tables += " JOIN items i ON i.id = s.item_id JOIN documents d ON d.id = i.document_id"
+            tables += " JOIN items i ON i.number = s.rowid JOIN documents d ON d.id = i.document_id"
         best = self._db.execute(
             f"SELECT s.rowid FROM {tables} WHERE {' AND '.join(clauses)} "
             "ORDER BY bm25(search, 0, 4, 1, 2) LIMIT ?",
@@ -260,7 +260,7 @@ class Ledger(Outbox):
                 "SELECT i.*, d.title AS document_title, d.publisher, "
                 "coalesce(d.published, d.added) AS published, "
                 "snippet(search, -1, '', '', ' … ', 24) AS snippet "
-                "FROM search s JOIN items i ON i.id = s.item_id "
+                "FROM search s JOIN items i ON i.number = s.rowid "
                 "JOIN documents d ON d.id = i.document_id "
                 "WHERE search MATCH ? AND s.rowid = ?",
                 (query, row["rowid"]),

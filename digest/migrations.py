@@ -97,4 +97,29 @@ MIGRATIONS: tuple[str, ...] = (
         item_id UNINDEXED, title, text, digest, tokenize = 'unicode61 remove_diacritics 2'
     );
     """,
+    # 2: items are numbered as the rows of `search` are, so that a digest finds its row at once. The
+    # number is declared: SQLite may give undeclared rows other numbers when the file is vacuumed.
+    """
+    CREATE TABLE numbered (
+        number INTEGER PRIMARY KEY,           -- the rowid in `search`
+        id TEXT NOT NULL UNIQUE,
+        document_id TEXT NOT NULL REFERENCES documents (id),
+        position INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        title TEXT NOT NULL,
+        text TEXT NOT NULL,
+        url TEXT NOT NULL,
+        href TEXT NOT NULL,
+        section TEXT NOT NULL,
+        content_hash TEXT NOT NULL,
+        UNIQUE (document_id, position)
+    ) STRICT;
+    INSERT INTO numbered
+        SELECT s.rowid, i.id, i.document_id, i.position, i.kind, i.title, i.text, i.url, i.href,
+            i.section, i.content_hash
+        FROM search s JOIN items i ON i.id = s.item_id ORDER BY s.rowid;
+    DROP TABLE items;
+    ALTER TABLE numbered RENAME TO items;
+    CREATE INDEX items_by_content ON items (content_hash);
+    """,
 )

@@ -10,9 +10,11 @@ import pytest
 from digest.errors import LedgerError, LedgerLocked
 from digest.ledger import Ledger, StoredReport
 from digest.lock import writer_lock
+from digest.migrations import MIGRATIONS
 from digest.protocols import Delivery
 from digest.records import Digest, Document, Item, Provenance, Skip
 from digest.schema import FIELDS, DigestFields
+from digest.store import Store
 
 MONDAY = datetime(2026, 11, 16, 7, tzinfo=UTC)
 
@@ -198,3 +200,65 @@ def test_two_first_starts_at_once_make_one_ledger(tmp_path):
     assert [start.wait() for start in starts] == [0] * 6
     with Ledger(path) as ledger:
         assert ledger.integrity() == []
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.db"
+    monkeypatch.setattr("digest.store.MIGRATIONS", MIGRATIONS[:1])
+    with Store(path) as old:
+        for number in range(20):
+            home = f"doc{number}"
+            old._db.execute(
+                "INSERT INTO documents VALUES (?,'s','o','P','T',NULL,'','',0,'[]','2026-11-20')",
+                (home,),
+            )
+            old._db.execute(
+                "INSERT INTO items VALUES (?,?,0,'story','Title',?,'','','',?)",
+                (f"{home}-0", home, f"word{number}", f"hash{number}"),
+            )
+        # As after a vacuum: the rows of both tables are numbered each its own way.
+        for number in reversed(range(20)):
+            old._db.execute(
+                "INSERT INTO search (item_id, title, text, digest) VALUES (?,'Title',?,'')",
+                (f"doc{number}-0", f"word{number}"),
+            )
+    monkeypatch.undo()
+    with Ledger(path) as ledger:
+        assert ledger.integrity() == []
+        assert ledger.counts()["items"] == 20
+        assert [hit.item.id for hit in ledger.search("word7")] == ["doc7-0"]
+        ledger.add_document("mark", a_document(99))
+        item = a_document(99).items[1]
+        ledger.keep(item, FIELDS, "m1", a_digest())
+        assert [hit.item for hit in ledger.search("valley")] == [item]
+        assert ledger.item("doc7-0").text == "word7"
+
+
+def test_what_a_digest_says_is_found_after_the_file_was_vacuumed(ledger):
+    for number in range(5):
+        ledger.add_document(str(number), a_document(number))
+    ledger._db.execute("DELETE FROM search WHERE rowid < 4")
+    ledger._db.execute("DELETE FROM items WHERE number < 4")
+    ledger._db.execute("VACUUM")
+    item = a_document(3).items[2]
+    ledger.keep(item, FIELDS, "m1", a_digest())
+    assert [hit.item for hit in ledger.search("valley")] == [item]
+
+
+def test_keeping_a_digest_reads_no_more_rows_when_the_ledger_grows(ledger):
+    """Its steps in SQLite are counted, not timed: they were one or more for every item."""
+    costs = []
+    for size in (20, 400):
+        for number in range(ledger.counts()["documents"], size):
+            ledger.add_document(str(number), a_document(number))
+        steps = 0
+
+        def count() -> None:
+            nonlocal steps
+            steps += 1
+
+        ledger._db.set_progress_handler(count, 1)
+        ledger.keep(a_document(size - 1).items[0], FIELDS, "m1", a_digest())
+        ledger._db.set_progress_handler(None, 0)
+        costs.append(steps)
+    assert costs[1] < 1.5 * costs[0]
