@@ -12,8 +12,8 @@ from cli.progress import Progress
 
 if TYPE_CHECKING:
     from digest.settings import Settings
+    from finetune.asking import Outcome
     from finetune.collect import Given, Report
-    from finetune.generate import Outcome
     from finetune.labelled import Labelled
 
 file = click.Path(path_type=Path, dir_okay=False)
@@ -49,7 +49,8 @@ def collect(
     hackernews:top, web:URL, folder:PATH, mailbox:PATH and so on. What OUT has is not added again.
     """
     from digest import settings
-    from finetune.collect import Collection, Given, Report
+    from finetune.collect import Given, Report
+    from finetune.collection import Collection
     from finetune.labelled import alone
 
     given, report = Given(licence, lang, kind, min_chars=min_chars), Report()
@@ -184,9 +185,9 @@ def generate(
     """
     from digest import settings
     from digest.schema import select
-    from finetune import generate as work
-    from finetune import teachers
+    from finetune import asking, teachers
     from finetune.collect import Given, Report, read
+    from finetune.generate import generate as label
     from finetune.guide import Wish
 
     service = teachers.Service(
@@ -195,7 +196,7 @@ def generate(
     chosen = settings.load(config)
     costs = teachers.prices(prices, specs)
     named = [teachers.teacher(spec, chosen, service, costs[spec]) for spec in specs]
-    wanted = work.Wanted(select(fields), Wish.of(language, n_words), relabel, budget)
+    wanted = asking.Wanted(select(fields), Wish.of(language, n_words), relabel, budget)
     reports: list[Report] = []  # one for each time that the documents are read
 
     def source() -> "Iterator[Labelled]":
@@ -203,7 +204,7 @@ def generate(
         return read(documents, Given(min_chars=1), reports[-1])
 
     with Progress(quiet=as_json) as progress:
-        outcome = work.generate(
+        outcome = label(
             source,
             named,
             wanted,

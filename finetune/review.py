@@ -249,6 +249,10 @@ def described(statistics: Mapping[str, Any]) -> Sequence[str]:
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
         lines.append(f"  {name}: {told}")
     for name, found in statistics["fields"].items():
-        agreed = "" if found["agreement"] is None else f", agreement {found['agreement']:.2f}"
-        lines.append(f"  {name}: {found['changed']} of {found['reviewed']} changed{agreed}")
+        parts = []
+        if found["reviewed"]:
+            parts.append(f"{found['changed']} of {found['reviewed']} changed")
+        if found["agreement"] is not None:
+            parts.append(f"agreement {found['agreement']:.2f}")
+        lines.append(f"  {name}: {', '.join(parts)}")
     return lines

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from digest.errors import ConfigError
 from finetune import wikipedia
-from finetune.collect import Collection, Given, Report, read
+from finetune.collect import Given, Report, read
+from finetune.collection import Collection
 from finetune.labelled import Labelled, stream
 
 LONG = (
