@@ -34,8 +34,9 @@ bench: .venv/dev ## measure; quiet machine, minutes
 mcpb: .venv/dev ## pack dist/digest.mcpb, the bundle for desktop assistants
 	$(BIN)/python packaging/mcpb/pack.py
 
-fuzz: .venv/dev ## feed broken content to every reader for SECONDS (300)
-	$(BIN)/python tests/fuzz.py $(or $(SECONDS),300)
+fuzz: .venv/dev ## feed broken content to every reader for SECONDS (300); ATHERIS=1: steered by coverage
+	$(if $(ATHERIS),$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3')
+	$(BIN)/python tests/fuzz.py $(if $(ATHERIS),atheris) $(or $(SECONDS),300)
 
 clean: ## remove what was made here (not the model in the user's cache)
 	rm -rf .venv dist reports runs
