@@ -163,7 +163,8 @@ def test_the_key_is_sent_and_told_nowhere(caplog: pytest.LogCaptureFixture) -> N
     assert "secret" not in caplog.text + str(raised.value) + repr(vars(right))
 
 
-def test_no_more_at_once_than_allowed(service: ChatService) -> None:
+def test_as_many_at_once_as_allowed_and_no_more(service: ChatService) -> None:
+    three = threading.Barrier(3)
     most, now, lock = 0, 0, threading.Lock()
 
     def busy(good: dict[str, Any], body: dict[str, Any]) -> Any:
@@ -171,16 +172,17 @@ def test_no_more_at_once_than_allowed(service: ChatService) -> None:
         with lock:
             now += 1
             most = max(most, now)
-        time.sleep(0.03)
+        three.wait(60)  # breaks if fewer than three come together
         with lock:
             now -= 1
+        three.wait(60)
         return good
 
     service.change = busy
-    engine = ChatEngine(service.base, "mouse", parallel=3)
+    engine = ChatEngine(service.base, "mouse", parallel=3, timeout=60)
     assert sorted(a.index for a in engine.answer([ASK] * 12)) == list(range(12))
     engine.close()
-    assert most == 3
+    assert most == 3 and not three.broken
 
 
 class Clock:
