@@ -15,7 +15,9 @@ from digest.records import Digest, Document, Item, Provenance, Skip
 from digest.schema import DigestFields
 from digest.store import now, utc
 
-__all__ = ["Hit", "Ledger", "OutboxRow", "StoredReport", "utc"]
+RANKED = 20_000  # of the matches, so that a search takes no longer when the ledger grows on
+
+__all__ = ["RANKED", "Hit", "Ledger", "OutboxRow", "StoredReport", "utc"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +239,16 @@ class Ledger(Outbox):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list[Hit]:
-        """Full-text search over items and their digests, best first. Every word must occur."""
+        """Full-text search over items and their digests, best first. Every word must occur.
+
+        The newest RANKED matches are compared.
+        """
         words = [word.replace('"', '""') for word in text.split()]
         if not words:
             return []
         query = " ".join(f'"{word}"' for word in words)  # quoted: no query syntax from outside
         # Ranked first and alone: a snippet for every match of a common word would take most time.
+        # Of words that nearly everything holds, only the newest matches are ranked.
         tables, clauses, values = "search s", ["search MATCH ?"], [query]
         for moment, test in ((since, ">="), (until, "<")):
             if moment is not None:
@@ -251,9 +257,10 @@ class Ledger(Outbox):
         if len(clauses) > 1:
             tables += " JOIN items i ON i.number = s.rowid JOIN documents d ON d.id = i.document_id"
         best = self._db.execute(
-            f"SELECT s.rowid FROM {tables} WHERE {' AND '.join(clauses)} "
-            "ORDER BY bm25(search, 0, 4, 1, 2) LIMIT ?",
-            (*values, limit),
+            "SELECT rowid FROM (SELECT s.rowid, bm25(search, 0, 4, 1, 2) AS score "
+            f"FROM {tables} WHERE {' AND '.join(clauses)} ORDER BY s.rowid DESC LIMIT ?) "
+            "ORDER BY score LIMIT ?",
+            (*values, max(RANKED, limit), limit),
         ).fetchall()
         rows = (
             self._db.execute(

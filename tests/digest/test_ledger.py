@@ -262,3 +262,13 @@ def test_keeping_a_digest_reads_no_more_rows_when_the_ledger_grows(ledger):
         ledger._db.set_progress_handler(None, 0)
         costs.append(steps)
     assert costs[1] < 1.5 * costs[0]
+
+
+def test_of_more_matches_than_are_ranked_the_newest_are(ledger, monkeypatch):
+    monkeypatch.setattr("digest.ledger.RANKED", 30)
+    for number in range(40):
+        ledger.add_document(str(number), a_document(number))
+    hits = ledger.search("headline", limit=30)
+    assert {hit.item.document_id for hit in hits} == {f"doc{number}" for number in range(30, 40)}
+    assert len(ledger.search("headline", limit=100)) == 100
+    assert ledger.search("headline 3")[0].item.document_id == "doc3"
