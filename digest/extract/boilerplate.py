@@ -17,6 +17,8 @@ from digest.extract.looks import body_size, headlines, is_target
 _MONEY = re.compile(r"^\W*(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£]|other(?: amount)?)\W*$", re.I)
 _ENTRY_NUMBER = re.compile(r"^\W*(?:\d{1,3}[.)]\s*)?")
 _MAX_ENTRY, _MIN_ENTRY, _KEY = 20, 8, 40  # a line of a table of contents: words, characters
+_REQUEST = 16  # words: a line that asks for this and nothing else
+_ADDRESS_LINE = 8  # words
 _TOLD = 10  # words between two lines where they return
 _HEAD = 20  # blocks in which a forwarded message's own head stands
 _TEXT = -2.5  # the weight of a paragraph: what follows it is no header
@@ -42,6 +44,7 @@ def clean(blocks: Sequence[Block], *, twins: bool = True) -> list[Block]:
         weights[first:end] = [-0.3] * (end - first)
     for number in range(len(kept) - 1):
         _neighbour(kept, weights, number, size)
+    _addresses(kept, weights)
     start, end = _header(kept, weights), footer(weights)
     if max(weights[end:], default=0.0) < 1.5:  # no line of it is a footer's beyond doubt
         end = len(kept)
@@ -131,7 +134,7 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
     if words.LEGAL.search(text):
         value += 2.5 if small or count <= 25 else 0.8
     if short and words.SHARE.search(text):
-        value += 2.5
+        value += 2.5 if count > _REQUEST else 3.0
     value += 3.0 * bool(words.SOCIAL.match(text))
     if edge and count <= 25 and not block.marker and words.ADDRESS.search(text):
         value += 0.8 if small else 0.3
@@ -168,9 +171,23 @@ def _header(blocks: Sequence[Block], weights: Sequence[float]) -> int:
     return start
 
 
+def _addresses(blocks: Sequence[Block], weights: list[float]) -> None:
+    """Weigh the lines of an address as one: a name over it says nothing by itself."""
+    first = 0
+    for end in range(1, len(blocks) + 1):
+        if end < len(blocks) and blocks[end].gap is Gap.SOFT:
+            continue
+        lines = blocks[first:end]
+        short = all(0 < b.words <= _ADDRESS_LINE and not b.marker for b in lines)
+        known = sum(bool(words.ADDRESS.search(b.glance)) for b in lines)
+        if short and known > 1 and 2 * known >= len(lines):
+            weights[first:end] = [max(value, 0.3) for value in weights[first:end]]
+        first = end
+
+
 def footer(weights: Sequence[float]) -> int:
     """Where the boilerplate at the end starts: the suffix of the greatest sum."""
-    best, total, end = 0.0, 0.0, len(weights)
+    best, total, end = 0.05, 0.0, len(weights)
     for number in range(len(weights) - 1, -1, -1):
         total += weights[number]
         if total > best and weights[number] > 0:
@@ -236,6 +253,8 @@ def _without_repeats(blocks: Sequence[Block]) -> list[Block]:
     out = []
     for block in blocks:
         key = re.sub(r"\W+", "", block.text).casefold()
+        if block.marker:  # one event on several dates
+            key += next((span.href for span in block.spans if span.href), "")
         if len(key) >= 60 and not block.rows:
             if key in seen:
                 continue

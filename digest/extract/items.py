@@ -160,6 +160,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         draft.section = section
         draft.marks = [b.text for b in ahead if not picture(b)]
         draft.marks += [b.text for b in blocks[number + 1 + len(body) : stop]][:1]
+        draft.hrefs = [*_logo(blocks[number], body), *draft.hrefs]
         draft.hrefs += [s.href for b in ahead for s in b.spans if is_target(s.href)]
         draft.hrefs += [s.href for b in body if picture(b) for s in b.spans if is_target(s.href)]
         titled = same(draft.title, title) and not draft.hrefs
@@ -169,6 +170,14 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
             drafts.append(draft)
         ahead = list(blocks[stop:end])
     return drafts
+
+
+def _logo(block: Block, body: Sequence[Block]) -> list[str]:
+    """The link of the picture between two lines that name sponsors."""
+    if len(body) < 2 or not picture(body[0]) or picture(body[1]):
+        return []
+    thanks = all(words.SPONSOR.search(line.glance) for line in (block, body[1]))
+    return [s.href for s in body[0].spans if is_target(s.href)] if thanks else []
 
 
 def _promotes(block: Block, body: Sequence[Block], size: float) -> bool:

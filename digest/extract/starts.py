@@ -30,7 +30,7 @@ from digest.extract.signs import (
     prose,
     sentences,
 )
-from digest.extract.unheaded import LABEL_WORDS, LONG_ENTRY, Outline
+from digest.extract.unheaded import LABEL_WORDS, LONG_ENTRY, SEVERAL, Outline
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
 INSIDE, RUN_IN, PROSE, TOPIC, HEADED = 1.4, 0.3, 0.4, 0.5, 0.7
@@ -39,7 +39,6 @@ ENTRY_LINK, ENTRY_HEAD, ENTRY_TITLE, ENTRY_LONG = 1.0, 0.8, 0.6, 0.5
 LIST_THRESHOLD = 0.8
 LEAD_IN_WORDS = 60  # text under a section's head that only leads over to its items
 PLAIN = 1.05  # a head less prominent does not stand out from the body
-SEVERAL = 6  # heads that look alike: a large class
 NAME_WORDS = 2.6  # links this short on average, in a row, name places to go
 REACH = 300  # blocks looked back
 
@@ -293,7 +292,7 @@ class _Judge:
         Lists of links with nothing between them are one.
         """
         groups: dict[tuple[str, int], list[int]] = defaultdict(list)
-        run = 0
+        run = ranked = rank = 0
         last = -1  # the parent of the list entry above, if nothing stands between
         for number, block in enumerate(self.blocks):
             head = self.heads[number]
@@ -307,7 +306,10 @@ class _Judge:
                 continue
             entry = outermost(block.box)
             if entry is None:
-                groups["run", run].append(number)
+                if block.marker != f"{rank + 1}.":  # numbers that go on are one list
+                    ranked = run
+                rank = int(block.marker[:-1]) if block.marker[:-1].isdigit() else 0
+                groups["run", ranked if rank else run].append(number)
             elif entry.number == block.entry:
                 parent = entry.parent.number if entry.parent is not None else 0
                 last = parent if last < 0 else last

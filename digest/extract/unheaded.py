@@ -4,14 +4,18 @@ What shows them is repetition again: rules, cells with a link each, lines over b
 pictures in a row; or a sponsor's sign.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from digest.extract import words
 from digest.extract.blocks import Block, Gap
-from digest.extract.looks import Head, addressed, headlines, is_target, pictured
+from digest.extract.looks import Head, Look, addressed, headlines, is_target, pictured
 from digest.extract.signs import action, button, marks, picture
 
 LABEL_WORDS = 4  # a head this short, unlinked, may name a section
+SEVERAL = 6  # heads that look alike: a large class
+SIGN_WORDS = 16  # a line that thanks a sponsor
 LONG_ENTRY = 14  # words that make a paragraph more than a label
 
 
@@ -26,11 +30,24 @@ class Outline:
 
 def complete(plan: Outline) -> None:
     """Add to the plan what starts without a headline."""
+    _alike(plan)
     _rules(plan)
     _sponsors(plan)
     _listings(plan)
     _cards(plan)
     _pictures(plan)
+
+
+def _alike(plan: Outline) -> None:
+    """Where most labels of one look start items, all do."""
+    labels: dict[Look, list[int]] = defaultdict(list)
+    for number, head in enumerate(plan.heads):
+        if head is not None and head.look.run_in and not head.look.listed:
+            labels[head.look].append(number)
+    for numbers in labels.values():
+        if len(numbers) >= SEVERAL and sum(plan.starts[n] for n in numbers) >= 0.6 * len(numbers):
+            for number in numbers:
+                plan.starts[number] = True
 
 
 def _rules(plan: Outline) -> None:
@@ -55,6 +72,19 @@ def _sponsors(plan: Outline) -> None:
             told += plan.blocks[below].words
             linked = linked or any(is_target(span.href) for span in plan.blocks[below].spans)
         plan.starts[number] = told >= LONG_ENTRY or (told >= LABEL_WORDS and linked)
+    _join_sponsors(plan)
+
+
+def _join_sponsors(plan: Outline) -> None:
+    """Heads that name a sponsor, with nothing but pictures between, are one advert."""
+    above = False
+    for number, block in enumerate(plan.blocks):
+        if picture(block):
+            continue
+        named = plan.starts[number] and bool(words.SPONSOR.search(block.glance))
+        if named and above:
+            plan.starts[number] = False
+        above = named and block.words <= SIGN_WORDS
 
 
 def _listings(plan: Outline) -> None:

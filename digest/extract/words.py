@@ -97,6 +97,8 @@ SHARE = _any(
     r"weiterempf|weiterleiten|teilen sie|folgen sie|folge uns|jetzt teilen|partage[rz]|"
     r"suivez[- ]nous|"
     r"comparte|síguenos|sigue a|compartilh|siga-nos|分享(?:给|到)|关注我们|シェア|フォロー",
+    r"^\W*(?:click here to )?(?:subscribe to|sign up for) (?:my|our|the|this|e-?mail) "
+    r"(?:\w+ ){0,2}(?:e-?)?(?:newsletters?|updates)|"
     r"\breferrals?\b|copy (?:and|&) paste|know someone who|enjoy(?:ing|ed)? (?:the|"
     r"this)[^.]{0,25}(?:read|newsletter|issue|post)\W|"
     r"support (?:\w+ )?(?:us|our work|our sponsors|this newsletter)\b",
@@ -132,7 +134,7 @@ SPONSOR = _any(
     r"\bsponsor(?:ed|s|ing)?\b(?! of (?:the )?(?:bill|act))|advertis(?:ement|ing|ed)|"
     r"\bpromot(?:ed|ion)\b|"
     r"\bpartner content|in partnership with|paid (?:partnership|content|post)|presented by|"
-    r"brought to you by|together with|our partners?\b|made possible by|\bad\b|\bads\b",
+    r"brought to you by|together with|our partners?\b|made possible by|\bads?\b(?!-)",
     r"anzeige|werbung|gesponsert|in kooperation mit|präsentiert von",
     r"publicité|sponsorisé|annonce\b|en partenariat avec|parrainé",
     r"publicidad|patrocin|anuncio|publicidade|conteúdo pago|pubblicità|advertentie|reklam",

@@ -1,5 +1,6 @@
 """Shapes in which one rule decides: each page was written for the rule that its test names."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,49 @@ def test_what_stands_below_a_plain_text_signatures_dashes_goes() -> None:
         "text/plain",
     ).items
     assert item.text == "The shop is closed on Monday."
+
+
+def test_lines_that_thank_sponsors_are_one_advert_that_leads_to_the_first() -> None:
+    letter = read("thanks_in_a_row.html", "The Tide")
+    assert [(item.kind, item.url) for item in letter.items] == [
+        ("sponsor", "https://bakery.example/"),
+        ("story", "https://tide.example/ferry"),
+        ("story", "https://tide.example/keeper"),
+        ("story", "https://tide.example/seals"),
+    ]
+    assert "tide.example/thanks" in letter.items[0].text
+
+
+def test_one_event_on_two_dates_is_no_repetition() -> None:
+    letter = read("same_event_twice.html", "April")
+    assert [item.url.rpartition("/")[2] for item in letter.items if item.url] == [
+        "sing-1",
+        "walk",
+        "sing-2",
+        "board",
+    ]
+
+
+def test_numbers_that_go_on_over_the_rows_of_a_table_are_one_list() -> None:
+    letter = read("ranked_rows.html", "Shavings")
+    assert [item.title for item in letter.items[-3:]] == ["Bench hook", "Marking gauge", "Holdfast"]
+    assert letter.items[-1].text.startswith("One blow fastens it")
+
+
+def test_where_most_labels_of_one_look_start_items_all_do() -> None:
+    letter = read("labels_alike.html", "Weekly letter")
+    assert [item.section for item in letter.items] == [
+        *["At the town hall"] * 6,
+        *["Around the district"] * 2,
+    ]
+    assert letter.items[4].text.endswith("just retired.")
+    assert not re.search("Office|Harbour Road|5533|555-", everything(letter))
+
+
+def test_a_signature_in_the_middle_of_a_letter_goes_and_the_rest_stays() -> None:
+    letter = read("signed_in_the_middle.html", "After the storm")
+    assert len(letter.items) == 1
+    text = letter.items[0].text
+    assert "cup of tea" in text
+    assert text.endswith("as long as there are any.")
+    assert not re.search("look forward|Sincerely|Birch|Council|subscribe", text)
