@@ -206,6 +206,52 @@ def test_two_votes_of_one_day_stay_apart():
     assert len(cluster([one, two])) == 2
 
 
+SERIES = [
+    (
+        "Heron 9 carries 22 relay satellites to orbit from the east coast",
+        "Skyward launched 22 relay satellites on Tuesday night. The first stage of the Heron flew"
+        " for the 9th time and landed on the ship Patience.",
+        "Heron 9 carries 21 relay satellites to orbit from the west coast",
+        "Skyward launched 21 relay satellites on Friday morning. The first stage of the Heron flew"
+        " for the 14th time and landed on the ship Fortitude.",
+    ),
+    (
+        "Ormond Bank earns more in the first quarter",
+        "Ormond Bank raised its profit to 412 million euros from January to March, helped by higher"
+        " interest. Chief executive Tilda Brandt keeps her forecast for the year.",
+        "Ormond Bank earns less in the third quarter",
+        "Ormond Bank's profit fell to 297 million euros from July to September, burdened by bad"
+        " loans. Chief executive Tilda Brandt lowers her forecast for the year.",
+    ),
+]
+
+
+@pytest.mark.parametrize("series", SERIES, ids=["launches", "quarters"])
+def test_events_of_a_series_are_told_apart_by_their_numbers(series):
+    title, text, next_title, next_text = series
+    assert len(cluster([told("A", title, text), told("B", next_title, next_text)])) == 2
+    # With the numbers of the first, the second is the same story: only they kept them apart.
+    for new, old in (("21", "22"), ("14th", "9th"), ("297", "412")):
+        next_title, next_text = next_title.replace(new, old), next_text.replace(new, old)
+    assert len(cluster([told("A", title, text), told("B", next_title, next_text)])) == 1
+
+
+def test_headlines_may_pick_different_numbers_of_one_story():
+    one = told(
+        "A",
+        "Crack shuts Harbor Bridge for 8 weeks",
+        "Port Ellison's Harbor Bridge is shut: inspectors saw a crack of 40 cm in a main girder."
+        " Mayor Ines Calder expects repairs to last 8 weeks.",
+    )
+    other = told(
+        "B",
+        "A crack of 40 cm: Harbor Bridge in Port Ellison closed",
+        "Inspectors found a crack of 40 cm in a main girder of Port Ellison's Harbor Bridge. Mayor"
+        " Ines Calder speaks of 8 weeks of repairs.",
+    )
+    assert len(cluster([one, other])) == 1
+
+
 def test_a_column_that_returns_weeks_later_is_another_story():
     one, other = SAME[1]
     assert len(cluster([told("A", *one), told("B", *other, day=15)])) == 2
