@@ -10,6 +10,7 @@ How it is decided, one room a step; each room's docstring says how it judges:
     looks, signs    which blocks look like heads, and which are buttons or pictures
     starts          where items start, a score a class of heads
     unheaded        items without a headline: cells, rules, lines over addresses, sponsors' signs
+    ends            where they end
     items, kinds    segments, sections, intro, or one whole; sponsor, event, job, ...
     letter          a letter without its salutation and signature
     words           the few word lists, all languages in one place

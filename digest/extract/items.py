@@ -7,19 +7,19 @@ one essay, letter or notice, which stays whole.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from digest.extract import links, words
 from digest.extract.blocks import Block, Gap, Span, count_words
-from digest.extract.boilerplate import footer, weight
+from digest.extract.boilerplate import weight
+from digest.extract.ends import compact_looks, trim
 from digest.extract.kinds import kind, sponsored
 from digest.extract.letter import PROMO_WORDS, leaves, salutes, unsigned
-from digest.extract.looks import Head, Look, body_size, find, is_target, join_split
+from digest.extract.looks import Head, body_size, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
-from digest.extract.signs import action, button, marks, picture, within
+from digest.extract.signs import action, button, marks, picture
 from digest.extract.starts import LEAD_IN_WORDS, outline
 from digest.extract.unheaded import LABEL_WORDS, Outline
 from digest.records import Item, ItemKind
@@ -29,7 +29,6 @@ INTRO_WORDS = 50
 ADVERT_WORDS = 15
 INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
 BANNER = 25  # words under the newsletter's own name
-ORPHAN_WORDS = 25  # text after a list this short is a remark about it
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece ...
 MANY = 5  # ... unless it has so many
 _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
@@ -123,10 +122,18 @@ def _single(
         head = next((head for head in heads if head and not head.rest), None)
         title = headline(head.title) if head else _opening(text[0].text)
     body = [block for block in text if not same(block.text, title) and not button(block)]
+    while len(body) > 1 and _points(body[-1]):
+        body.pop()
     draft = Draft(title, unsigned(body) or text)
     pressed = [s.href for b in text if action(b) for s in b.spans[-1:] if is_target(s.href)]
     draft.hrefs = top + pressed[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
     return [draft]
+
+
+def _points(block: Block) -> bool:
+    """Whether a line in a cell of its own only says where else to look."""
+    short = 0 < block.words <= MASTHEAD_WORDS and not _SENTENCE.match(block.text)
+    return short and block.gap >= Gap.CELL and _linked(block)
 
 
 def _segments(plan: Outline, title: str) -> list[Draft]:
@@ -141,7 +148,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         first -= 1
     _introduce(drafts, blocks[:first], title, size)
     section = ""
-    compact = _compact(plan, numbers)
+    compact = compact_looks(plan, numbers)
     ahead = list(blocks[first : numbers[0]])  # pictures and marks that belong to the next item
     for position, number in enumerate(numbers):
         last = position + 1 == len(numbers)
@@ -150,7 +157,7 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
         while stop > number + 1 and not last and _leads(blocks, stop - 1):
             stop -= 1
         head = heads[number]
-        body = _trim(plan, number, stop, compact, size)
+        body = trim(plan, number, stop, compact, size)
         if not last and _names_section(number, body, plan, end):
             section = headline(head.title if head else blocks[number].spans)
             _apart(drafts, body, blocks[end], section)
@@ -208,69 +215,6 @@ def _leads(blocks: Sequence[Block], number: int) -> bool:
     return mark and block.gap >= max(blocks[number + 1].gap, Gap.BLOCK)
 
 
-def _compact(plan: Outline, numbers: Sequence[int]) -> set[Look]:
-    """Looks whose items usually are a single block."""
-    extra: dict[Look, list[int]] = defaultdict(list)
-    for number, end in zip(numbers, [*numbers[1:], len(plan.blocks)], strict=True):
-        if head := plan.heads[number]:
-            extra[head.look].append(end - number - 1)
-    return {
-        look
-        for look, counts in extra.items()
-        if (look.linked or look.run_in)
-        and len(counts) >= 3
-        and sorted(counts)[len(counts) // 2] == 0
-    }
-
-
-def _trim(plan: Outline, number: int, stop: int, compact: set[Look], size: float) -> list[Block]:
-    """The blocks of a segment that tell its story.
-
-    Boilerplate at the end goes, and what tells something else: short text behind a list entry or
-    behind an item whose siblings are one block each; a new head behind the closing button; a
-    farewell.
-    """
-    blocks, heads = plan.blocks, plan.heads
-    body = list(blocks[number + 1 : stop])
-    body = body[: footer([weight(block, size) for block in body])]
-    head = heads[number]
-    entry = blocks[number].entry if blocks[number].marker else 0
-    cut, limit = len(body), LEAD_IN_WORDS
-    if entry:
-        limit = ORPHAN_WORDS
-        indent = blocks[number].indent
-        inner = [within(b.box, entry) or b.indent > indent for b in body]
-        cut = inner.index(False) if False in inner else cut
-    elif head and head.look in compact:
-        cut, limit = 0, ORPHAN_WORDS
-    else:
-        pressed = next((n for n, b in enumerate(body) if action(b)), None)
-        if pressed is not None:
-            cut = next((n for n in range(pressed + 1, len(body)) if heads[number + 1 + n]), cut)
-    if body and salutes(body[0]) and cut:
-        body, cut = body[1:], cut - 1
-    farewell = next((n for n, b in enumerate(body) if leaves(b)), len(body))
-    last = stop == len(blocks) and not _ruled_inside(plan)
-    ruled = next((n for n, b in enumerate(body) if b.gap is Gap.RULE), len(body))
-    if last and ruled < cut and sum(b.words for b in body[ruled:]) <= PROMO_WORDS:
-        return body[:ruled]
-    if farewell < cut and sum(b.words for b in body[farewell:]) <= LEAD_IN_WORDS:
-        return body[:farewell]
-    if sum(b.words for b in body[cut:]) <= limit:
-        return body[:cut]
-    return body
-
-
-def _ruled_inside(plan: Outline) -> bool:
-    """Whether rules stand inside items, before the last one."""
-    numbers = [n for n, start in enumerate(plan.starts) if start]
-    return any(
-        block.gap is Gap.RULE and not plan.starts[n]
-        for n, block in enumerate(plan.blocks)
-        if numbers and numbers[0] < n < numbers[-1]
-    )
-
-
 def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: float) -> None:
     """Add what stands before the first item if it is an editorial; a greeting is not.
 
@@ -283,7 +227,8 @@ def _introduce(drafts: list[Draft], blocks: Sequence[Block], title: str, size: f
             drafts.append(_draft(advert[0], None, advert[1:]))
             drafts[-1].kind = "sponsor"
             blocks = [block for block in blocks if block not in advert]
-    text = [b for b in blocks if not picture(b) and not button(b) and weight(b, size) < 0.5]
+    text = [b for b in blocks if not picture(b) and not button(b)]
+    text = [b for b in text if weight(b, size) < 0.5 or leaves(b)]
     if len(text) > 2 and not drafts:
         _apart(drafts, text[:1], text[1], "")
         text = text[len(drafts) :]

@@ -7,6 +7,8 @@ from digest.extract.blocks import Block, Box, count_words
 from digest.extract.looks import Head, bare_url, is_target
 
 _SIGN_WORDS = 8
+_CALL_WORDS = 30  # of a question and what answers it
+_QUESTION = re.compile(r"[^.!?。！？]+[?？](?=\s)")
 _SENTENCE_END = re.compile(r"\w[\"”’)]?(?:[.!?…]+[\"”’)]?(?=\s|$)|[。！？])")
 
 
@@ -75,6 +77,17 @@ def button(block: Block) -> bool:
         return False
     painted = solid[0].style.background not in (None, (255, 255, 255))
     return bool(words.MORE.match(text)) or (painted and _contrasts(solid[0]))
+
+
+def sends_on(block: Block) -> bool:
+    """Whether the block asks the reader a short question, and links to where it is answered."""
+    question = _QUESTION.match(block.text)
+    return (
+        question is not None
+        and block.words <= _CALL_WORDS
+        and count_words(question[0]) <= _SIGN_WORDS
+        and any(is_target(span.href) for span in block.spans)
+    )
 
 
 def _contrasts(span: object) -> bool:

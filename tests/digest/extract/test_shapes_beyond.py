@@ -231,3 +231,22 @@ def test_a_signature_in_the_middle_of_a_letter_goes_and_the_rest_stays() -> None
     assert "cup of tea" in text
     assert text.endswith("as long as there are any.")
     assert not re.search("look forward|Sincerely|Birch|Council|subscribe", text)
+
+
+def test_the_next_items_label_and_a_call_to_go_elsewhere_are_no_part_of_an_item() -> None:
+    letter = read("calls_behind_items.html", "The Shed")
+    assert [item.url.rpartition("/")[2] for item in letter.items] == ["kettle", "rake", "lamp"]
+    assert letter.items[0].text.endswith("a single spout.")
+    assert letter.items[1].text.endswith("nail in the shed.")
+
+
+def test_a_line_that_only_points_elsewhere_is_no_part_of_a_letter() -> None:
+    letter = read("pointer_at_the_end.html", "The bridge")
+    assert len(letter.items) == 1
+    assert letter.items[0].text.endswith("wood floats at least.")
+
+
+def test_an_introduction_ends_before_its_signature() -> None:
+    letter = read("signed_introduction.html", "Knots")
+    assert [item.kind for item in letter.items] == ["intro", "story", "story", "story"]
+    assert letter.items[0].text.endswith("if yours is missing.")
