@@ -19,7 +19,7 @@ from digest.extract.letter import PROMO_WORDS, leaves, salutes, unsigned
 from digest.extract.looks import Head, body_size, find, is_target, join_split
 from digest.extract.markdown import render, target
 from digest.extract.markdown import title as headline
-from digest.extract.signs import action, button, marks, picture
+from digest.extract.signs import action, button, marks, picture, pressed
 from digest.extract.starts import LEAD_IN_WORDS, outline
 from digest.extract.unheaded import LABEL_WORDS, Outline
 from digest.records import Item, ItemKind
@@ -125,8 +125,8 @@ def _single(
     while len(body) > 1 and _points(body[-1]):
         body.pop()
     draft = Draft(title, unsigned(body) or text)
-    pressed = [s.href for b in text if action(b) for s in b.spans[-1:] if is_target(s.href)]
-    draft.hrefs = top + pressed[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
+    buttons = [href for block in text for href in pressed(block)]
+    draft.hrefs = top + buttons[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
     return [draft]
 
 
@@ -306,7 +306,7 @@ def _draft(block: Block, head: Head | None, body: list[Block]) -> Draft:
             draft.hrefs.append(head.href)
     inner = [*([block] if head is None or head.rest else []), *body]
     inner = [b for b in inner if not picture(b)]
-    draft.hrefs += [s.href for b in inner if action(b) for s in b.spans[-1:] if is_target(s.href)]
+    draft.hrefs += [href for b in inner for href in pressed(b)]
     draft.hrefs += [s.href for b in inner for s in b.spans if is_target(s.href)]
     draft.hrefs += [s.href for b in inner for s in b.spans if s.href[:7].lower() == "mailto:"]
     draft.blocks = [b for b in draft.blocks if not picture(b) and not button(b)]

@@ -79,6 +79,16 @@ def button(block: Block) -> bool:
     return bool(words.MORE.match(text)) or (painted and _contrasts(solid[0]))
 
 
+def pressed(block: Block) -> list[str]:
+    """Where the block leads: by its button, or a closing "read more" that is its own sentence."""
+    if not action(block):
+        return []
+    spans = [span for span in block.spans if span.text.strip()]
+    if len(spans) > 2 and not spans[-1].text.strip(" .!|·"):
+        spans = spans[:-1] if spans[-3].text.rstrip().endswith((".", "…", "!", "?")) else spans
+    return [spans[-1].href] if spans and is_target(spans[-1].href) else []
+
+
 def sends_on(block: Block) -> bool:
     """Whether the block asks the reader a short question, and links to where it is answered."""
     question = _QUESTION.match(block.text)

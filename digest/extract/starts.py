@@ -279,7 +279,12 @@ class _Judge:
                     self.starts[number] = True
         for entries in short:
             look = self.look(entries[0])
-            if look is not None and look in accepted and self.list_score(entries) >= LIST_THRESHOLD:
+            linked = any(is_target(s.href) for s in self.blocks[entries[0]].spans[:1])
+            if (
+                (look is not None or linked)
+                and look in accepted
+                and self.list_score(entries) >= LIST_THRESHOLD
+            ):
                 self.starts[entries[0]] = True
 
     def look(self, number: int) -> Look | None:

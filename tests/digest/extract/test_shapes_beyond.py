@@ -250,3 +250,17 @@ def test_an_introduction_ends_before_its_signature() -> None:
     letter = read("signed_introduction.html", "Knots")
     assert [item.kind for item in letter.items] == ["intro", "story", "story", "story"]
     assert letter.items[0].text.endswith("if yours is missing.")
+
+
+def test_read_more_as_a_sentence_of_its_own_is_the_items_link() -> None:
+    letter = read("read_more_sentence.html", "The Belfry")
+    assert [item.url.rpartition("/")[2] for item in letter.items] == ["new", "clock", "stairs"]
+
+
+def test_an_entry_alone_under_its_day_is_an_item_like_those_of_other_days() -> None:
+    alone = '<h3>Monday 15 April</h3><ul><li><a href="https://choir.example/tea">Tea</a>'
+    alone += " Monthly cup<ul><li>7pm</li></ul></li></ul>"
+    letter = parse((PAGES / "same_event_twice.html").read_text("utf-8") + alone, "April")
+    last = letter.items[-1]
+    assert (last.url, last.section) == ("https://choir.example/tea", "Monday 15 April")
+    assert last.title == "Tea Monthly cup"
