@@ -30,7 +30,11 @@ def found(result: trends.Trends) -> dict[str, str]:
 
 def test_new_rising_and_gone_are_told_with_their_counts():
     before = dailies(range(28))
-    before += [told(100 + day, f"Paper {n}", "Parliament", "Old Harbor") for day in range(8) for n in range(6)]
+    before += [
+        told(100 + day, f"Paper {n}", "Parliament", "Old Harbor")
+        for day in range(8)
+        for n in range(6)
+    ]
     before.append(told(200, "Paper 1", "Tidal Power"))
     now = [
         told(300 + n, f"Paper {n % 6}", "Parliament", "Kestrel 4", "Tidal power") for n in range(36)
