@@ -153,7 +153,7 @@ def _results(exams: Mapping[str, dict[str, float]]) -> str:
     return f"""## Results
 
 On the {count:.0f} validation rows, one greedy answer each, constrained by the grammar; 95 %
-bootstrap intervals over rows. `finetune/metrics.py` defines each name.
+bootstrap intervals over rows. `docs/evaluation.md` defines each name.
 
 {markdown(dict(exams))}"""
 

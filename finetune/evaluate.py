@@ -21,7 +21,7 @@ from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, DigestFields, Row, parse, select
 from finetune import metrics
-from finetune.catalogue import HEADLINES, catalogue, is_bound
+from finetune.catalogue import HEADLINES
 from finetune.predictions import Prediction
 from finetune.predictions import write as write_predictions
 from finetune.stats import Ratio
@@ -146,11 +146,9 @@ def headline(measured: dict[str, float]) -> str:
 
 
 def markdown(columns: dict[str, dict[str, float]]) -> str:
-    """A table of several models' metrics, one column each, with 95 % intervals."""
+    """A table of several models' headline metrics, one column each, with 95 % intervals."""
     given = {name for column in columns.values() for name in column}
-    # Names of an older examination come last.
-    names = [*(n for n in catalogue() if n in given), *sorted(given - catalogue().keys())]
-    names = [name for name in names if not is_bound(name)]
+    names = ["n", *(name for name in HEADLINES if name in given)]
     head = f"| metric | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
     return head + "".join(
         f"| {name} | {' | '.join(cell(column, name) for column in columns.values())} |\n"

@@ -17,9 +17,10 @@ from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS
 
-# Another processor rounds otherwise, and a greedy answer that turns at one word differs from
-# there on; a wrong template, stop token or adapter leaves nothing alike.
-THRESHOLD = 0.5
+# A greedy answer that turns at one word differs from there on, and rounding turns some: it depends
+# on the processor and on what else is in the batch. Measured, the same weights in another batch
+# agree in 57 to 60 % of the fields, another adapter of the same data in 16 %, the base in 6 %.
+THRESHOLD = 0.3
 
 _KEY = re.compile(r'[{,]\s*"(' + "|".join(FIELDS) + r')"\s*:\s*')
 
