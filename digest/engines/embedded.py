@@ -13,11 +13,12 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from digest.engines.cpu import allowed_cores
-from digest.engines.score import TOP, Step, with_median
+from digest.engines.score import TOP, Step, distribution, until_score, with_median
 from digest.engines.weights import Weights, find
 from digest.errors import EngineUnavailable, WeightsError
 from digest.grammar import gbnf
@@ -126,26 +127,30 @@ class EmbeddedEngine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
-        request: dict[str, Any] = {
-            "prompt": chatml(ask.messages),
-            "max_tokens": ask.max_tokens,
-            "stop": [STOP],
-            "temperature": 0,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
+        prompt = chatml(ask.messages)
+        request: dict[str, Any] = {"prompt": prompt, "max_tokens": ask.max_tokens, "stop": [STOP]}
         if self._grammar:
             request["grammar"] = gbnf(ask.fields)
-            if "relevance_score" in ask.fields:
-                request["logprobs"] = TOP
+        answer = _answer(index, self._complete(request, stop))
+        if self._grammar and (written := until_score(answer.text)) and not stop.is_set():
+            # A second question, of two tokens, over what the slot still holds: probabilities of
+            # every token of the answer would slow all of it down by a third.
+            again = {"prompt": prompt + written, "max_tokens": 2, "logprobs": TOP}
+            steps = [Step(written, {}), *_steps(self._complete(again, stop))]
+            return replace(answer, text=with_median(answer.text, distribution(steps)))
+        return answer
+
+    def _complete(self, request: dict[str, Any], stop: threading.Event) -> list[bytes]:
+        """The events of one greedy completion, broken off within a token when `stop` is set."""
         events: list[bytes] = []
 
         def take(event: bytes) -> bool:
             events.append(event)
             return stop.is_set()
 
-        self._server.handle_completions(json.dumps(request).encode(), take)
-        return _answer(index, events)
+        greedy = {"temperature": 0, "stream": True, "stream_options": {"include_usage": True}}
+        self._server.handle_completions(json.dumps(request | greedy).encode(), take)
+        return events
 
     def close(self) -> None:
         """Free the model."""
@@ -156,27 +161,28 @@ class EmbeddedEngine:
 
 def _answer(index: int, events: Sequence[bytes]) -> Answer:
     """Put the events of a stream together: text, how it ended, and the usage at its end."""
-    steps: list[Step] = []
-    finish = "error"
+    text, finish = "", "error"
     usage: dict[str, int] = {}
     for event in map(json.loads, events):
         if "error" in event or "choices" not in event:
             error = event.get("error", event)
             return Answer(index, "", "error", error=str(error.get("message", error)))
         for choice in event["choices"]:
-            steps.append(_step(choice))
+            text += choice["text"]
             finish = choice["finish_reason"] or finish
         usage = event.get("usage") or usage
     reason = "the answer was broken off" if finish == "error" else ""
     tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
-    return Answer(index, with_median(steps), finish, *tokens, error=reason)
+    return Answer(index, text, finish, *tokens, error=reason)
 
 
-def _step(choice: dict[str, Any]) -> Step:
-    """A piece of the stream: one token, or what is left where a character spans several."""
-    found = (choice.get("logprobs") or {}).get("content") or [{}]
-    top = found[0].get("top_logprobs", ())
-    return Step(choice["text"], {entry["token"]: entry["logprob"] for entry in top})
+def _steps(events: Sequence[bytes]) -> Iterator[Step]:
+    """The tokens of a stream that came with probabilities."""
+    for event in map(json.loads, events):
+        for choice in event.get("choices", ()):
+            for token in (choice.get("logprobs") or {}).get("content") or ():
+                top = {entry["token"]: entry["logprob"] for entry in token["top_logprobs"]}
+                yield Step(token["token"], top)
 
 
 def _threads() -> int:

@@ -13,6 +13,7 @@ LOWEST, HIGHEST = 1, 10
 TOP = 12  # likeliest tokens to look at: ten digits and a little more
 
 _KEY = '"relevance_score":'
+_SCORE = re.compile(rf"{_KEY}(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,15 @@ class Step:
     likeliest: Mapping[str, float]
 
 
-def with_median(steps: Sequence[Step]) -> str:
-    """The text of `steps`, its relevance score replaced by the median of the distribution."""
-    text = "".join(step.text for step in steps)
-    found = re.search(rf"{_KEY}(\d+)", text)
-    masses = distribution(steps)
+def until_score(text: str) -> str:
+    """The answer up to where its relevance score begins; "" if it has none."""
+    found = _SCORE.search(text)
+    return text[: found.start(1)] if found else ""
+
+
+def with_median(text: str, masses: Mapping[int, float]) -> str:
+    """`text` with its relevance score replaced by the median of the distribution."""
+    found = _SCORE.search(text)
     if not found or not masses:
         return text
     return f"{text[: found.start(1)]}{median(masses)}{text[found.end(1) :]}"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.engines.score import Step, distribution, median, with_median
+from digest.engines.score import Step, distribution, median, until_score, with_median
 
 HEAD = Step('{"relevance_score":', {})
 
@@ -41,13 +41,16 @@ def answer(*steps: Step) -> list[Step]:
     ],
 )
 def test_the_median_is_written_in_place_of_the_score(steps: list[Step], score: int) -> None:
-    assert json.loads(with_median(steps)) == {"relevance_score": score}
+    text = "".join(step.text for step in steps)
+    assert json.loads(with_median(text, distribution(steps))) == {"relevance_score": score}
 
 
 def test_what_is_unknown_is_left_alone() -> None:
     for text in ("", '{"title":"9"}', '{"relevance_score":', '{"relevance_score":7}'):
-        assert with_median([Step(text, {})]) == text
-    assert with_median(answer(Step("7", {"x": 0.0}))) == '{"relevance_score":7}'
+        assert with_median(text, distribution([Step(text, {})])) == text
+    assert distribution(answer(Step("7", {"x": 0.0}))) == {}
+    assert until_score('{"title":"a","relevance_score":10,') == '{"title":"a","relevance_score":'
+    assert until_score('{"title":"a"}') == ""
 
 
 @given(st.dictionaries(st.integers(1, 10), st.floats(0.001, 1), min_size=1))
