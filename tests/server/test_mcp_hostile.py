@@ -73,7 +73,7 @@ async def test_content_commands_nothing(hostile, tmp_path):
         for one in listed["documents"]:
             content = await client.read_resource(f"digest://documents/{one['id']}")
             heard.append(content.contents[0].text)
-            begin, end = re.findall(r"</?(untrusted-[0-9a-f]{16})>", heard[-1])[:: max(1, 1)][-2:]
+            begin, end = re.findall(r"</?(untrusted-[0-9a-f]{16})>", heard[-1])[-2:]
             assert begin == end  # a forged mark inside cannot be the outer one
 
         everything = "\n".join(heard)
