@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from digest.analyze import TEXT_TOKENS
 from digest.cutting import shorten
@@ -19,7 +19,7 @@ from digest.grammar import answer_budget
 from digest.grounding import ground
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
-from digest.schema import FIELDS, DigestFields, Row, parse, select
+from digest.schema import FIELDS, Row, parse, select
 from finetune import metrics
 from finetune.catalogue import HEADLINES
 from finetune.predictions import Prediction
@@ -154,20 +154,6 @@ def markdown(columns: dict[str, dict[str, float]]) -> str:
         f"| {name} | {' | '.join(cell(column, name) for column in columns.values())} |\n"
         for name in names
     )
-
-
-def agreement(ours: Sequence[Prediction], theirs: Sequence[Prediction]) -> dict[str, Any]:
-    """How often two models give the same value: share of fields, and of whole answers."""
-    other = {prediction.id: prediction.digest for prediction in theirs}
-    same = fields = whole = 0
-    for prediction in ours:
-        left, right = prediction.digest, other.get(prediction.id)
-        names = (left or right or DigestFields()).asked()
-        equal = [left and right and getattr(left, n) == getattr(right, n) for n in names]
-        same += sum(map(bool, equal))
-        fields += len(names)
-        whole += bool(names) and all(equal)
-    return {"answers": len(ours), "same_answers": whole, "fields": fields, "same_fields": same}
 
 
 def cell(measured: dict[str, float], name: str) -> str:

@@ -140,15 +140,6 @@ def test_foreign_predictions(tmp_path: Path) -> None:
         predictions.read(path)
 
 
-def test_agreement_counts_fields() -> None:
-    a = [Prediction("1", DigestFields(names=["X"], relevance_score=3)), Prediction("2", None)]
-    b = [Prediction("1", DigestFields(names=["X"], relevance_score=4)), Prediction("2", None)]
-    assert evaluate.agreement(a, b) == {
-        "answers": 2, "same_answers": 0, "fields": 2, "same_fields": 1,
-    }  # fmt: skip
-    assert evaluate.agreement(a[:1], a[:1])["same_answers"] == 1
-
-
 def test_table_has_a_column_a_model(rows: list[Row]) -> None:
     table = evaluate.examine(rows, perfect(rows), FIELDS)
     text = evaluate.markdown({"ours": table, "theirs": table})
