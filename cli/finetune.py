@@ -98,10 +98,10 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
     from threading import Event
 
     run, tokens, base = _open(config, overrides)
-    from finetune import prepared
+    from finetune import backends, prepared
     from finetune.train import note
-    from finetune.train import train as learn
 
+    learn = backends.trainer(run.train.backend)
     rows = prepared.load(run.data, run.out / "data")
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -93,6 +93,7 @@ class Lora(Section):
 class Train(Section):
     """The loop."""
 
+    backend: Literal["peft", "unsloth", "tinker"] = "peft"  # finetune.backends
     epochs: Annotated[float, Field(gt=0)] = 2.0
     lr: Annotated[float, Field(gt=0)] = 1e-3
     schedule: Literal["linear", "cosine", "wsd"] = "cosine"
@@ -114,6 +115,12 @@ class Train(Section):
     keep: Positive = 6  # checkpoints
 
 
+class Tinker(Section):
+    """The service of Thinking Machines; its key is in TINKER_API_KEY, never here."""
+
+    model: str = ""  # what the service calls the base, e.g. Qwen/Qwen3-8B-Base
+
+
 class Config(Section):
     """A whole run."""
 
@@ -123,6 +130,7 @@ class Config(Section):
     data: Data = Data()
     lora: Lora = Lora()
     train: Train = Train()
+    tinker: Tinker = Tinker()
 
 
 def load(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
