@@ -243,7 +243,7 @@ def mend(labels: Mapping[str, Any], changes: list[str]) -> DigestFields:
     what else breaks the contract is left out, field by field.
     """
     changes += [f"{name}: no field of ours, left out" for name in labels if name not in FIELDS]
-    kept: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for name in FIELDS:
         value = labels.get(name)
         if value is None:
@@ -251,15 +251,27 @@ def mend(labels: Mapping[str, Any], changes: list[str]) -> DigestFields:
         if isinstance(value, list) and len(value) > LIMITS.get(name, len(value)):
             value = value[: LIMITS[name]]
             changes.append(f"{name}: list clipped to {LIMITS[name]}")
-        if name == "relevance_score":
-            value = _integer(value)
+        given[name] = _integer(value) if name == "relevance_score" else value
+    digest = _sound(given, changes)
+    for name, value in digest.as_dict().items():
+        if value != given[name]:
+            changes.append(f"{name}: blanks, repetitions or case tidied")
+    return digest
+
+
+def _sound(given: Mapping[str, Any], changes: list[str]) -> DigestFields:
+    """The labels that keep the contract, asked of all at once, and singly only if one does not."""
+    if not given:
+        return DigestFields()
+    try:
+        return validate(given, tuple(given))
+    except InvalidAnswer:
+        kept: dict[str, Any] = {}
+    for name, value in given.items():
         try:
             kept[name] = getattr(validate({name: value}, (name,)), name)
         except InvalidAnswer as error:
             changes.append(f"{name}: left out, {str(error).partition(': ')[2] or error}")
-            continue
-        if kept[name] != value:
-            changes.append(f"{name}: blanks, repetitions or case tidied")
     return DigestFields(**kept)
 
 
