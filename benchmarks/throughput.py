@@ -1,6 +1,6 @@
 """Digests a minute: Digest's embedded engine, a plain loop, and the runtime's own ceiling.
 
-    python benchmarks/throughput.py --items items.jsonl --count 24 --repeat 3
+    python benchmarks/throughput.py --items items.jsonl --repeat 3
 
 runs the same items through
 
@@ -143,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--items", type=Path, help="JSON lines with title and text")
     parser.add_argument("--inbox", type=Path, default=Path("examples/inbox"))
-    parser.add_argument("--count", type=int, default=24, help="items at most")
+    parser.add_argument("--count", type=int, default=48, help="items at most")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--slots", type=int, default=0, help="0 = as the engine chooses")
     parser.add_argument("--characters", type=int, default=6000, help="of text an item, at most")
