@@ -6,8 +6,9 @@ model at run time, so that the model is trained on exactly what it will be asked
 
 import random
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Protocol, overload
 
@@ -20,6 +21,8 @@ from finetune.formats import read
 from finetune.split import split
 
 __all__ = ["Epoch", "Example", "Tokenizer", "bucketed", "encode", "read", "split", "validation"]
+
+_SAMPLE = 1000  # rows or examples at least, from which lengths are told
 
 
 class Tokenizer(Protocol):
@@ -78,19 +81,27 @@ class Epoch(Sequence[Example]):
     """The shuffled examples of one epoch: every row once, short ones twice. Asks and caps are
     drawn per row from its id and `seed`, so the draw does not depend on the other rows.
 
-    Only the order and the lengths are held; an example is made when it is taken.
+    Only the order is held, 8 bytes an example, and to know it nothing is tokenised but a sample:
+    which prompts are short is told from their characters.
     """
 
     def __init__(self, rows: Sequence[Row], how: Data, tokenizer: Tokenizer, seed: int) -> None:
         self._rows, self._how, self._tokenizer, self._seed = rows, how, tokenizer, seed
-        order: list[int] = []  # twice the row's number, plus one for the second ask
-        self.tokens = 0  # of all examples
+        self._subsets = [ask for ask in how.asks if ask.fields != "all"]
+        self._order = array("Q")  # twice the row's number, plus one for the second ask
+        short = how.twice_below_tokens * _density(rows, tokenizer)
         for number, row in enumerate(rows):
-            for second, example in enumerate(self._asked(row)):
-                order.append(2 * number + second)
-                self.tokens += len(example)
-        random.Random(seed).shuffle(order)  # noqa: S311 - a draw, not a secret
-        self._order = array("Q", order)
+            self._order.append(2 * number)
+            _, _, ask = self._drawn(row)
+            if self._subsets and ask == "all" and len(_prompt(row)) < short:
+                self._order.append(2 * number + 1)
+        random.Random(seed).shuffle(self._order)  # noqa: S311 - a draw, not a secret
+
+    @cached_property
+    def tokens(self) -> int:
+        """Of all examples: counted where they are few, else told from a sample."""
+        seen = _sample(len(self))
+        return round(sum(len(self[index]) for index in seen) * len(self) / max(1, len(seen)))
 
     def __len__(self) -> int:
         return len(self._order)
@@ -102,22 +113,35 @@ class Epoch(Sequence[Example]):
     def __getitem__(self, index: int | slice) -> Example | list[Example]:
         if isinstance(index, slice):
             return [self[number] for number in range(len(self))[index]]
-        row, second = divmod(self._order[index], 2)
-        asked = self._asked(self._rows[row])
-        return next(example for number, example in enumerate(asked) if number == second)
+        number, second = divmod(self._order[index], 2)
+        row = self._rows[number]
+        rng, cap, ask = self._drawn(row)
+        if second:
+            ask = rng.choices(self._subsets, [a.weight for a in self._subsets])[0].fields
+        return encode(row, _draw(ask, row, rng), cap, self._tokenizer)
 
-    def _asked(self, row: Row) -> Iterator[Example]:
-        """The one or two examples of a row."""
-        how, tokenizer = self._how, self._tokenizer
+    def _drawn(self, row: Row) -> tuple[random.Random, int, str]:
+        """The dice of a row, thrown for its cap and its first ask."""
+        how = self._how
         rng = random.Random(f"{self._seed}:{row.id}")  # noqa: S311
         cap = rng.choices(how.caps, [c.weight for c in how.caps])[0].tokens
-        ask = rng.choices(how.asks, [a.weight for a in how.asks])[0].fields
-        first = encode(row, _draw(ask, row, rng), cap, tokenizer)
-        yield first
-        subsets = [ask for ask in how.asks if ask.fields != "all"]
-        if subsets and ask == "all" and len(first.prompt) < how.twice_below_tokens:
-            second = rng.choices(subsets, [a.weight for a in subsets])[0].fields
-            yield encode(row, _draw(second, row, rng), cap, tokenizer)
+        return rng, cap, rng.choices(how.asks, [a.weight for a in how.asks])[0].fields
+
+
+def _prompt(row: Row) -> str:
+    return chatml(messages(row.title, row.text, row.digest.asked()))
+
+
+def _sample(count: int) -> range:
+    """Numbers of so many things, evenly spread: all of them, or some two thousand."""
+    return range(0, count, max(1, count // _SAMPLE))
+
+
+def _density(rows: Sequence[Row], tokenizer: Tokenizer) -> float:
+    """Characters of a prompt that make a token, on average."""
+    prompts = [_prompt(rows[index]) for index in _sample(len(rows))]
+    tokens = sum(len(tokenizer.prompt(prompt)) for prompt in prompts)
+    return sum(map(len, prompts)) / max(1, tokens)
 
 
 def validation(rows: Sequence[Row], how: Data, tokenizer: Tokenizer) -> list[Example]:

@@ -1,5 +1,7 @@
 import json
+import weakref
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -127,6 +129,52 @@ def test_epochs_differ_and_repeat(tokens: Tokens, rows: list[Row]) -> None:
     full = {e.id for e in first if e.fields == FIELDS}
     assert set(counts.values()) == {1, 2}
     assert {i for i, n in counts.items() if n == 2} <= full
+
+
+class Made(Sequence[Row]):
+    """Rows made when they are asked for, half of them short, and how many there were at once."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self.alive: set[int] = set()
+        self.most = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Row:
+        if not 0 <= index < self._count:
+            raise IndexError
+        made = row(index, text="Acme in Ghent. " * (2 + 40 * (index % 2)))
+        self.alive.add(index)
+        self.most = max(self.most, len(self.alive))
+        weakref.finalize(made, self.alive.discard, index)
+        return made
+
+
+def test_an_epoch_begins_without_reading_all_of_it_twice() -> None:
+    """However many rows there are, few are tokenised and few are held before the first step."""
+    calls = Counter[str]()
+
+    class Counting(Characters):
+        def prompt(self, text: str) -> list[int]:
+            calls["all"] += 1
+            return super().prompt(text)
+
+    made = Made(6_000)
+    how = Data(caps=(Cap(tokens=2000),), asks=(Ask(fields="all", weight=9), Ask(fields="names")),
+               twice_below_tokens=400)  # fmt: skip
+    epoch = data.Epoch(made, how, Counting(), 0)
+    assert made.most < 10 and calls["all"] < 2100
+    twice = len(epoch) - len(made)
+    assert twice == pytest.approx(0.9 * len(made) / 2, rel=0.02)  # the short ones asked for all
+    told = epoch.tokens
+    assert calls["all"] < 6000  # three of an example
+    few = [epoch[index] for index in range(2000)]
+    assert told == pytest.approx(sum(map(len, few)) / len(few) * len(epoch), rel=0.05)
+    counts = Counter(example.id for example in epoch)
+    assert len(counts) == len(made) and max(counts.values()) == 2
+    assert all(int(name[1:]) % 2 == 0 for name, count in counts.items() if count == 2)
 
 
 @given(st.lists(st.integers(2, 400), min_size=1, max_size=40))
