@@ -1,9 +1,9 @@
 """What the core asks of the outside: Source, Engine, Sink. `integrations` and `engines` answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from digest.prompt import Message
 from digest.records import RawDocument, Skip
@@ -53,6 +53,7 @@ class Ask:
     messages: Sequence[Message]
     fields: tuple[str, ...]
     max_tokens: int
+    schema: Mapping[str, Any] | None = None  # JSON schema of an answer that is no digest
 
 
 @dataclass(frozen=True, slots=True)

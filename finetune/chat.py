@@ -42,7 +42,7 @@ _NAMED = {
 
 def _optional(ask: Ask) -> dict[str, tuple[dict[str, Any], ...]]:
     """The forms of each optional parameter, the best first."""
-    schema = json_schema(ask.fields)
+    schema = dict(ask.schema or json_schema(ask.fields))
     # What a field means is the instruction's to say: it may want another language, for one.
     bare = {
         name: {key: value for key, value in one.items() if key != "description"}

@@ -21,7 +21,7 @@ from digest.engines.cpu import allowed_cores
 from digest.engines.score import TOP, Step, distribution, until_score, with_median
 from digest.engines.weights import Weights, find
 from digest.errors import EngineUnavailable, WeightsError
-from digest.grammar import gbnf
+from digest.grammar import gbnf, object_gbnf
 from digest.prompt import STOP, chatml
 from digest.protocols import Answer, Ask
 
@@ -130,9 +130,10 @@ class EmbeddedEngine:
         prompt = chatml(ask.messages)
         request: dict[str, Any] = {"prompt": prompt, "max_tokens": ask.max_tokens, "stop": [STOP]}
         if self._grammar:
-            request["grammar"] = gbnf(ask.fields)
+            request["grammar"] = object_gbnf(ask.schema) if ask.schema else gbnf(ask.fields)
         answer = _answer(index, self._complete(request, stop))
-        if self._grammar and (written := until_score(answer.text)) and not stop.is_set():
+        scored = self._grammar and not ask.schema
+        if scored and (written := until_score(answer.text)) and not stop.is_set():
             # A second question, of two tokens, over what the slot still holds: probabilities of
             # every token of the answer would slow all of it down by a third.
             again = {"prompt": prompt + written, "max_tokens": 2, "logprobs": TOP}

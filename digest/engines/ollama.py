@@ -98,7 +98,7 @@ class OllamaEngine:
         body = {
             "model": self._settings.model,
             "messages": list(ask.messages),
-            "format": json_schema(ask.fields),
+            "format": ask.schema or json_schema(ask.fields),
             "stream": True,
             "truncate": False,
             "shift": False,

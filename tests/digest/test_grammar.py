@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.grammar import answer_budget, gbnf
+from digest.grammar import answer_budget, gbnf, object_gbnf
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, DigestFields, json_schema, parse, select
@@ -17,8 +17,13 @@ subsets = st.sets(st.sampled_from(FIELDS), min_size=1).map(select)
 
 
 def matcher(fields: tuple[str, ...]) -> re.Pattern[str]:
-    """The GBNF as a regular expression: it has no recursion, so each rule can be put in."""
-    rules = dict(line.split(" ::= ", 1) for line in gbnf(fields).splitlines())
+    """The grammar of a digest as a regular expression."""
+    return expression(gbnf(fields))
+
+
+def expression(grammar: str) -> re.Pattern[str]:
+    """GBNF as a regular expression: it has no recursion, so each rule can be put in."""
+    rules = dict(line.split(" ::= ", 1) for line in grammar.splitlines())
     patterns: dict[str, str] = {}
 
     def pattern(rule: str) -> str:
@@ -85,6 +90,32 @@ def test_a_raw_control_character_is_refused() -> None:
 def test_integers_keep_their_range(score: int) -> None:
     found = matcher(("relevance_score",)).fullmatch(f'{{"relevance_score":{score}}}')
     assert bool(found) == (1 <= score <= 10)
+
+
+VERDICT = {
+    "type": "object",
+    "properties": {
+        "reason": {"type": "string", "minLength": 1, "maxLength": 20},
+        "winner": {"type": "string", "enum": ["A", "tie", 'the "B"']},
+    },
+}
+
+
+@pytest.mark.parametrize("winner", ["A", "tie", 'the "B"'])
+def test_other_objects_and_their_enums(winner: str) -> None:
+    grammar = expression(object_gbnf(VERDICT))
+    said = json.dumps({"reason": "x < y", "winner": winner}, separators=(",", ":"))
+    assert grammar.fullmatch(said)
+    assert not grammar.fullmatch(said.replace("x < y", "x" * 21))
+    for other in ("a", "", "AB"):
+        assert not grammar.fullmatch(f'{{"reason":"x","winner":"{other}"}}')
+
+
+@pytest.mark.model
+def test_llama_cpp_keeps_to_other_objects(model: Engine) -> None:
+    ask = Ask([{"role": "user", "content": "Which is longer, A or B?"}], (), 60, VERDICT)
+    (answer,) = model.answer([ask])
+    assert expression(object_gbnf(VERDICT)).fullmatch(answer.text), answer
 
 
 @given(subsets)
