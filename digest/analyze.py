@@ -19,6 +19,7 @@ from digest.engines.extractive import ExtractiveEngine, extract
 from digest.errors import EngineUnavailable, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.grounding import ground
+from digest.headline import settle_title
 from digest.prompt import PROMPT_VERSION, messages, system
 from digest.protocols import Answer, Ask, Engine
 from digest.records import Digest, Item, Provenance
@@ -198,6 +199,9 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
         whence = "taken from the text itself, because"
         degraded = f"{', '.join(work.missing)} {whence} {work.reason}"
         work.found.update(extract(item.title, item.text, work.missing).as_dict())
+    written = str(work.found.get("title", ""))
+    if written:
+        work.found["title"] = settle_title(written, item.title, item.text)
     fields = validate({name: work.found[name] for name in asked}, asked)
     grounded = ground(fields, item.title, item.text)
     provenance = Provenance(
@@ -209,5 +213,6 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
         tokens_cut=work.tokens_cut,
         degraded=degraded,
         dropped=grounded.dropped,
+        replaced_title=written if written != (fields.title or "") else "",
     )
     return Digest(grounded.fields, provenance)

@@ -1,8 +1,9 @@
 """Examine a model on labelled rows: DIR/predictions.jsonl and DIR/metrics.json.
 
 Every row is asked once, as `digest.prompt` asks, over as much of its text as the product reads.
-Names that do not occur in the text are removed and counted, as the product does; there is no
-retry and no second engine, so that an invalid answer shows as one.
+Names that do not occur in the text are removed and counted, and a headline that lost the author's
+gives way to it, as in the product; there is no retry and no second engine, so that an invalid
+answer shows as one.
 """
 
 import json
@@ -17,10 +18,12 @@ from digest.cutting import shorten
 from digest.errors import ConfigError, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.grounding import ground
+from digest.headline import settle_title
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, Row, parse, select
 from finetune import metrics
+from finetune.baselines import Baseline
 from finetune.catalogue import HEADLINES
 from finetune.predictions import Prediction
 from finetune.predictions import write as write_predictions
@@ -66,7 +69,11 @@ def predict(
         grounded = None
         if answer.finish == "stop":
             try:
-                grounded = ground(parse(answer.text, asked), row.title, row.text)
+                fields = parse(answer.text, asked)
+                if fields.title and engine.name != Baseline.name:
+                    own = settle_title(fields.title, row.title, row.text)
+                    fields = fields.model_copy(update={"title": own})
+                grounded = ground(fields, row.title, row.text)
             except InvalidAnswer:
                 grounded = None
         found[answer.index] = Prediction(
