@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from digest.errors import ConfigError
 from digest.schema import FIELDS, Row, select
+from finetune.space import Search
 
 EXAMPLE = Path(__file__).with_name("example.toml")  # every key, with what it does
 
@@ -131,6 +132,7 @@ class Config(Section):
     lora: Lora = Lora()
     train: Train = Train()
     tinker: Tinker = Tinker()
+    search: Search = Search()
 
 
 def load(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
