@@ -22,14 +22,14 @@ from datetime import date
 from itertools import islice
 from os.path import commonprefix
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from annotated_types import MaxLen
 from pydantic import ValidationError
 
 from digest.errors import InvalidAnswer
 from digest.schema import FIELDS, LIST_FIELDS, DigestFields, Row, validate
-from finetune.containers import Record, records
+from finetune.containers import Numbered, Record, records
 
 TOLD = 20  # refusals that are told one by one
 _LOOK = 200  # records from which the shared words of prompts are learnt
@@ -92,30 +92,48 @@ def stream(path: Path, report: Report, columns: Mapping[str, str] | None = None)
         if isinstance(record, dict) and (prompt := _prompt(record))
     ]
     bare = _stripper(prompts)
+
+    def rows(record: Record, number: int, changes: list[str]) -> Iterator[tuple[str, Row]]:
+        shape = _shape(record, columns)
+        yield shape, _row(record, shape, columns, bare, number, changes)
+
+    yield from counted(records(path)[1], report, rows)
+
+
+R = TypeVar("R", bound=Row)
+
+
+def counted(
+    numbered: Iterable[Numbered],
+    report: Report,
+    rows: Callable[[Record, int, list[str]], Iterator[tuple[str, R]]],
+) -> Iterator[R]:
+    """The rows that `rows` makes of each record, with the shape it is in; the changes that it
+    notes, the records that it refuses (ValueError) and ids that are repeated go into `report`.
+    """
     seen: set[int] = set()
-    _, whole = records(path)
-    for number, record in whole:
+    for number, record in numbered:
         try:
             if isinstance(record, ValueError):
                 raise record
-            shape = _shape(record, columns)
             changes: list[str] = []
-            row = _row(record, shape, columns, bare, number, changes)
+            made = list(rows(record, number, changes))
         except ValidationError as error:
             report.refuse(number, str(error.errors()[0]["msg"]))
             continue
         except ValueError as error:
             report.refuse(number, str(error))
             continue
-        if (key := hash(row.id)) in seen:
-            row = row.model_copy(update={"id": f"{row.id}-{number}"})
-            changes.append("id that occurred before: numbered")
-        seen.add(key)
-        report.shapes[shape] += 1
-        report.rows += 1
-        report.changed += bool(changes)
+        for shape, row in made:
+            if (key := hash(row.id)) in seen:
+                row = row.model_copy(update={"id": f"{row.id}-{number}"})  # noqa: PLW2901
+                changes.append("id that occurred before: numbered")
+            seen.add(key)
+            report.shapes[shape] += 1
+            report.rows += 1
+            report.changed += bool(changes)
+            yield row
         report.changes.update(changes)
-        yield row
 
 
 def _shape(record: Record, columns: Mapping[str, str]) -> str:
@@ -141,22 +159,32 @@ def _row(
     changes: list[str],
 ) -> Row:
     labels = _labels(record, columns) if shape == "columns" else _answer(record, shape)
-    found = {name: _find(record, name, columns) for name in _PLACES}
-    parts = {name: str(value) for name, value in found.items() if value is not None}
-    if "text" not in parts:
-        title, parts["text"] = _article(bare(_prompt(record)))
+    found = parts(record, columns)
+    if "text" not in found:
+        title, found["text"] = _article(bare(_prompt(record)))
         if title:
-            parts.setdefault("title", title)
-    if not parts["text"].strip():
+            found.setdefault("title", title)
+    if not found["text"].strip():
         raise ValueError("no text")
-    identity = parts.setdefault("id", str(number))
-    if "group" not in parts:
-        parts["group"] = identity
-        changes.append("no group: a group of its own")
+    identify(found, number, changes)
     digest = mend(labels, changes)
     if not digest.asked():
         raise ValueError("no label that keeps the contract")
-    return Row.model_validate(parts | {"digest": digest})
+    return Row.model_validate(found | {"digest": digest})
+
+
+def parts(record: Record, columns: Mapping[str, str]) -> dict[str, str]:
+    """The parts of a row that a record has, but for its labels."""
+    found = {name: _find(record, name, columns) for name in _PLACES}
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def identify(found: dict[str, str], number: int, changes: list[str]) -> None:
+    """Give the parts of a row an id and a group, where they have none."""
+    identity = found.setdefault("id", str(number))
+    if "group" not in found:
+        found["group"] = identity
+        changes.append("no group: a group of its own")
 
 
 def _find(record: Record, part: str, columns: Mapping[str, str]) -> object:
