@@ -149,7 +149,7 @@ def _verified(path: Path, progress: Progress) -> "Agreement | None":
         return None
     if found := models.recorded(path):
         return found
-    engine = EmbeddedEngine(Weights(path, None, path.stem))
+    engine = EmbeddedEngine(Weights(path, None, path.stem), exact=True)
     try:
         found = models.check(engine, lambda done, total: progress("ask", done, total))
     finally:
