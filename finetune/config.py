@@ -17,6 +17,7 @@ from finetune.space import Search
 
 EXAMPLE = Path(__file__).with_name("example.toml")  # every key, with what it does
 
+TaskName = Literal["digest", "text", "template", "summarize"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
@@ -70,6 +71,7 @@ class Data(Section):
     )
     # A short text is cheap: it is asked again, for a subset drawn from the `asks` but `all`.
     twice_below_tokens: int = 256
+    length: Positive = 512  # tokens of an example, in the tasks `text` and `template`
 
     @field_validator("columns")
     @classmethod
@@ -89,6 +91,8 @@ class Lora(Section):
     targets: tuple[str, ...] = (
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     )  # fmt: skip
+    rslora: bool = False  # scaled by alpha / sqrt(rank): for high ranks
+    embeddings: bool = False  # train the token embedding and the output head as well, whole
 
 
 class Train(Section):
@@ -97,6 +101,7 @@ class Train(Section):
     backend: Literal["peft", "unsloth", "tinker"] = "peft"  # finetune.backends
     epochs: Annotated[float, Field(gt=0)] = 2.0
     lr: Annotated[float, Field(gt=0)] = 1e-3
+    embedding_lr: Annotated[float, Field(ge=0)] = 0.0  # of lora.embeddings; 0: a tenth of lr
     schedule: Literal["linear", "cosine", "wsd"] = "cosine"
     warmup: Share = 0.04  # share of all steps
     decay: Share = 0.3  # wsd: share of all steps in which the rate falls to zero
@@ -104,7 +109,9 @@ class Train(Section):
     clip: float = 1.0  # of the gradient's norm; 0 switches it off
     batch: Positive = 16  # examples a step
     micro_tokens: Positive = 2048  # padded tokens of one forward pass
+    packed: bool = False  # examples of a pass in one row, blind to each other; for GPUs
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    load_in_4bit: bool = False  # the frozen base in NF4 (bitsandbytes); needs a GPU
     seed: int = 0
     threads: Natural = 0  # 0: all cores of the process
     validate_every: Positive = 25  # steps
@@ -125,6 +132,10 @@ class Tinker(Section):
 class Config(Section):
     """A whole run."""
 
+    task: TaskName = "digest"  # finetune.tasks
+    template: str = ""  # of the task `template`
+    lang: str = "en"  # of the summaries, in the task `summarize`: a language's code or name
+    n_words: Positive = 60  # that they have at most
     base: str = ""  # a folder of converted weights or a GGUF file; "" takes the pinned base
     out: Path = Path("runs/digest")
     init: str = ""  # a folder with an adapter to start from; "" starts from nothing
