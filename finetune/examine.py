@@ -9,14 +9,14 @@ from digest.errors import InvalidAnswer
 from digest.schema import FIELDS, LIST_FIELDS, Row, parse
 from finetune import metrics
 from finetune.data import Example, Tokenizer
-from finetune.learner import Learner
+from finetune.learner import Trainable
 from finetune.predictions import Prediction
 
 _SCORES = 9  # the largest error of a relevance score
 
 
 def examine(
-    learner: Learner, examples: Sequence[Example], rows: Sequence[Row], tokenizer: Tokenizer
+    learner: Trainable, examples: Sequence[Example], rows: Sequence[Row], tokenizer: Tokenizer
 ) -> dict[str, float]:
     """Ask the model the examples (of these rows) and measure the answers: metrics by the names
     of `finetune.metrics`, and `score`, their mean with the relevance error as 1 - error / 9.

@@ -8,7 +8,7 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from digest.errors import ConfigError
 from finetune import data
@@ -17,6 +17,38 @@ from finetune.config import Config
 
 if TYPE_CHECKING:
     import torch
+
+
+class Trainable(Protocol):
+    """What the training loop asks of a model, wherever it is trained."""
+
+    def step(
+        self, micros: Sequence[Sequence[data.Example]], lr: float
+    ) -> tuple[float, float | None, int]:
+        """One optimiser step; returns mean loss of the answer tokens, gradient norm (None where
+        it is not known), tokens.
+        """
+        ...
+
+    def loss(self, examples: Sequence[data.Example]) -> float:
+        """Mean loss of the answer tokens, without learning."""
+        ...
+
+    def answer(self, examples: Sequence[data.Example]) -> list[tuple[int, ...]]:
+        """What the model answers to the prompts, greedily, up to its stop token."""
+        ...
+
+    def save(self, folder: Path, state: dict[str, Any]) -> None:
+        """Write a checkpoint: the adapter in PEFT's format, and what `restore` needs."""
+        ...
+
+    def restore(self, folder: Path) -> dict[str, Any]:
+        """Load a checkpoint; return the `state` it was saved with."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held elsewhere."""
+        ...
 
 
 class Learner:
@@ -187,6 +219,9 @@ class Learner:
                 f"lora.alpha and lora.targets to its own ({given}, {parts})"
             )
         self._load([torch.from_numpy(adapter.tensors[name]) for name in named])
+
+    def close(self) -> None:
+        """Nothing is held elsewhere."""
 
     def export(self, folder: Path) -> Path:
         """Write the adapter in PEFT's format, from the float32 masters."""

@@ -22,7 +22,7 @@ from finetune import data
 from finetune.adapters import CONFIG, WEIGHTS
 from finetune.config import Config, Train
 from finetune.examine import Best, examine
-from finetune.learner import Learner
+from finetune.learner import Learner, Trainable
 from finetune.threads import prepare
 
 Log = Callable[[dict[str, Any]], None]
@@ -84,13 +84,15 @@ def train(
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     told: Told = lambda _done, _total, _entry: None,
+    make: Callable[[Config, Path], Trainable] = Learner,
 ) -> Path | None:
     """Train on `rows` = (training, validation); return the folder of the adapter: the best
     examined one, or the last where nothing is examined.
 
     Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. After each step `told`
     gets the steps done, their total and what was logged, and `stop` is asked: if it says so, the
-    run ends with a checkpoint and None is returned. Raises ConfigError.
+    run ends with a checkpoint and None is returned. `make` is what trains: this process, or what a
+    backend puts in its place (finetune.backends). Raises ConfigError.
     """
     threads = prepare(config.train.threads)
     import torch
@@ -105,14 +107,15 @@ def train(
     checkpoint = latest(out) if resume else None
     plan = Plan(rows[0], config, tokenizer)
     watch = _Watch(rows[1], config, tokenizer)
-    learner = Learner(config, base)
-    state = learner.restore(checkpoint) if checkpoint else {}
-    start, spent = int(state.get("step", 0)), float(state.get("elapsed", 0.0))
-    best = Best(**state.get("best", {}))
-    step, total = start, len(plan)
-    out.mkdir(parents=True, exist_ok=True)
-    began = saved = time.monotonic()
     with ExitStack() as stack:
+        learner = make(config, base)
+        stack.callback(learner.close)
+        state = learner.restore(checkpoint) if checkpoint else {}
+        start, spent = int(state.get("step", 0)), float(state.get("elapsed", 0.0))
+        best = Best(**state.get("best", {}))
+        step, total = start, len(plan)
+        out.mkdir(parents=True, exist_ok=True)
+        began = saved = time.monotonic()
         log = _log(stack, out / "log.jsonl", start)
         (out / "config.json").write_text(config.model_dump_json(indent=1), "utf-8")
         facts = {"from": start, "steps": total, "tokens": plan.tokens, "threads": threads}
@@ -158,7 +161,7 @@ class _Watch:
         self._rows = rows[: self._how.examine_rows]
         self._held = data.validation(rows[: self._how.validate_rows], config.data, tokenizer)
 
-    def __call__(self, learner: Learner, step: int, last: bool) -> dict[str, Any]:
+    def __call__(self, learner: Trainable, step: int, last: bool) -> dict[str, Any]:
         """What there is to log after this step."""
         number, between = divmod(step, self._how.validate_every)
         if not self._held or (between and not last):
