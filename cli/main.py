@@ -21,6 +21,7 @@ VERBS = {
     "source": ("cli.source", "Add, list, test and remove sources."),
     "serve": ("cli.serve", "Offer all this to an assistant, over MCP."),
     "model": ("cli.model", "Get, build, install and show the model."),
+    "bulk": ("cli.bulk", "Digest Parquet or JSON lines, on many machines."),
     "finetune": ("cli.finetune", "Make a model of your own."),
     "completion": ("cli.completion", "Print the completion script of a shell."),
     "auth": ("cli.auth", "Sign in to services that sources and sinks need."),
