@@ -7,11 +7,12 @@ the base tensor's GGUF name, and alpha; the runtime adds alpha/rank * B.A to the
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest.errors import ConfigError, WeightsError
+from finetune import tasks
 from finetune.families import family, permute
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ _TENSOR = re.compile(
     r"(?:base_model\.model\.)?(?:model\.layers\.(?P<block>\d+)\.(?:self_attn|mlp)\.)?"
     r"(?P<part>\w+)\.lora_(?P<half>[AB])\.weight"
 )
+# What may be trained whole, and what llama.cpp calls it.
+WHOLE = {
+    "base_model.model.model.embed_tokens.weight": "token_embd.weight",
+    "base_model.model.lm_head.weight": "output.weight",
+}
+_TABLES = {"embed_tokens", "lm_head"}
 _PARTS = {
     "q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output",
     "gate_proj": "ffn_gate", "up_proj": "ffn_up", "down_proj": "ffn_down",
@@ -40,6 +47,7 @@ class Adapter:
 
     tensors: "dict[str, Array]"
     config: dict[str, Any]
+    task: dict[str, Any] = field(default_factory=dict)  # what it was taught: finetune.tasks
 
     @classmethod
     def load(cls, folder: Path) -> "Adapter":
@@ -53,7 +61,7 @@ class Adapter:
         except (OSError, ValueError, SafetensorError) as error:
             raise WeightsError(f"no readable adapter in {folder}: {error}") from error
         base = re.split(r"[/\\]", str(config.get("base_model_name_or_path") or "base"))[-1]
-        return cls(tensors, config | {"base_model_name_or_path": base})
+        return cls(tensors, config | {"base_model_name_or_path": base}, tasks.saved(folder))
 
     @property
     def rank(self) -> int:
@@ -73,6 +81,7 @@ class Adapter:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(self.tensors, folder / WEIGHTS, metadata={"format": "pt"})
         (folder / CONFIG).write_text(json.dumps(self.config, indent=2), "utf-8")
+        tasks.save(folder, self.task)
         return folder
 
 
@@ -94,7 +103,7 @@ def average(folders: Sequence[Path]) -> Adapter:
         name: np.mean([part.tensors[name] for part in parts], axis=0, dtype="float32")
         for name in first.tensors
     }
-    return Adapter(tensors, first.config)
+    return Adapter(tensors, first.config, first.task)
 
 
 def write_gguf(
@@ -105,7 +114,8 @@ def write_gguf(
     *,
     precise: bool = False,
 ) -> None:
-    """Write an adapter as GGUF, matrices in float16; in float32 if it is only to be merged.
+    """Write an adapter as GGUF, matrices in float16; in float32 if it is only to be merged: then
+    an embedding that was trained whole is written, too.
 
     `model` is the base's config.json; `about` holds general metadata (name, description,
     license, ...). Raises WeightsError for what this layout cannot express, before anything is
@@ -114,9 +124,9 @@ def write_gguf(
     import gguf
 
     kind = family(model)
-    _expressible(adapter.config)
+    _expressible(adapter.config, whole=precise)
     heads = {"q_proj": model["num_attention_heads"], "k_proj": model["num_key_value_heads"]}
-    names = sorted(adapter.tensors, key=_order)
+    names = sorted(adapter.tensors.keys() - WHOLE.keys(), key=_order)
     if model.get("tie_word_embeddings") and any(_parse(name)[1] == "lm_head" for name in names):
         raise WeightsError(
             "cannot export an adapter of the output head, which this base shares with its "
@@ -140,17 +150,30 @@ def write_gguf(
             f"{where}.weight.lora_{half.lower()}",
             matrix.astype("float32" if precise else "float16"),
         )
+    for name in sorted(adapter.tensors.keys() & WHOLE.keys()):
+        if not (model.get("tie_word_embeddings") and WHOLE[name] == "output.weight"):
+            writer.add_tensor(WHOLE[name], adapter.tensors[name].astype("float32"))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _expressible(config: dict[str, Any]) -> None:
-    """A GGUF adapter is pairs of matrices and one alpha: nothing else of PEFT's fits in."""
-    extras = ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save",
+def _expressible(config: dict[str, Any], *, whole: bool) -> None:
+    """A GGUF adapter is pairs of matrices and one alpha: nothing else of PEFT's fits in. What is
+    only to be merged (`whole`) may have embeddings beside them.
+    """
+    extras = ("use_dora", "rank_pattern", "alpha_pattern",
               "trainable_token_indices", "fan_in_fan_out", "lora_bias")  # fmt: skip
     used = [key for key in extras if config.get(key)]
+    saved = {name.rpartition(".")[2] for name in config.get("modules_to_save") or ()}
+    if saved and not whole and saved <= _TABLES:
+        raise WeightsError(
+            "no adapter file can hold the embedding that was trained with it; export merged: "
+            "--no-adapter --quant q8_0"
+        )
+    if saved and not saved <= _TABLES:
+        used.append("modules_to_save")
     if config.get("bias", "none") != "none":
         used.append("bias")
     if config.get("peft_type", "LORA") != "LORA":

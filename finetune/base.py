@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digest.errors import WeightsError
+from digest.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -90,15 +91,36 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def model(folder: Path, dtype: str = "float32") -> "PreTrainedModel":
-    """Load the converted model."""
+def model(folder: Path, dtype: str = "float32", *, load_in_4bit: bool = False) -> "PreTrainedModel":
+    """Load the converted model; its matrices in NF4 if asked for. Raises ConfigError."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=getattr(torch, dtype)
-    )
+    how: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if load_in_4bit:
+        how |= {"quantization_config": _four_bits(how["dtype"]), "device_map": {"": 0}}
+    loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, **how)
     return loaded
+
+
+def _four_bits(dtype: Any) -> Any:
+    """QLoRA's quantization of a frozen base (Dettmers et al. 2023). Raises ConfigError."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            "train.load_in_4bit needs a GPU, and torch sees none; leave it out: on a CPU the base "
+            "is held in bfloat16"
+        )
+    if not find_spec("bitsandbytes"):
+        raise ConfigError("train.load_in_4bit needs bitsandbytes; run `pip install bitsandbytes`")
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
 
 
 @dataclass(frozen=True)
@@ -133,6 +155,11 @@ class Tokens:
 
 def pad_id(folder: Path) -> int:
     """The id that fills up batches; it is masked by position, so any will do."""
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    value = config.get("pad_token_id")
+    value = settings(folder).get("pad_token_id")
     return int(value if value is not None else 0)
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """The config.json of a converted folder."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    return config

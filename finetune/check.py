@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from digest.schema import FIELDS, LIST_FIELDS, Row
-from finetune import data
+from finetune import data, tasks
 from finetune.config import Config
 from finetune.prepared import Prepared, described
 from finetune.split import common, normal, number, repeated
@@ -24,22 +24,26 @@ def report(
     train, held = prepared.train, prepared.validation
     yield from described(prepared.facts)
     yield from leaks(train, held)
-    yield from labels(train)
-    examples = data.Epoch(train, config.data, tokenizer, config.train.seed)
+    task = tasks.of(config)
+    yield from task.described(train)
+    examples = task.epoch(train, tokenizer, config.train.seed)
     prompts, answers, cut = [], [], 0
     asks: Counter[str] = Counter()
-    for example in examples:
+    for number in range(len(examples)):
+        (example,) = examples[number : number + 1]
         prompts.append(len(example.prompt))
         answers.append(len(example.answer))
         cut += example.cut > 0
-        asks["all fields" if example.fields == FIELDS else ",".join(example.fields)] += 1
+        if example.fields:
+            asks["all fields" if example.fields == FIELDS else ",".join(example.fields)] += 1
     yield (
         f"an epoch: {len(examples)} examples, {examples.tokens:,} tokens, {sum(answers):,} of "
         f"them learnt, {cut / max(1, len(examples)):.0%} of the texts cut"
     )
     yield from histogram("prompt tokens", prompts)
     yield from histogram("answer tokens", answers)
-    yield "asked: " + "; ".join(f"{count} x {ask}" for ask, count in asks.most_common(4))
+    if asks:
+        yield "asked: " + "; ".join(f"{count} x {ask}" for ask, count in asks.most_common(4))
     for example in examples[:show]:
         yield from mask(example, tokenizer)
 

@@ -209,6 +209,13 @@ def _at(record: Record, path: str) -> Any:
 # --- labels -------------------------------------------------------------------------------------
 
 
+def labelled(record: Record, columns: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """The shape of a row of ours or of a flat record, and its labels as they come."""
+    if isinstance(record.get("digest"), dict):
+        return "rows", record["digest"]
+    return "columns", _labels(record, columns)
+
+
 def _labels(record: Record, columns: Mapping[str, str]) -> dict[str, Any]:
     """The label columns of a flat record; a list in a cell is JSON or divided by semicolons."""
     found = {}

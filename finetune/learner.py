@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from digest.errors import ConfigError
-from finetune import data
+from finetune import data, tasks
 from finetune.adapters import WEIGHTS, Adapter
 from finetune.config import Config
 
@@ -58,20 +58,29 @@ class Learner:
         import torch
         from peft import LoraConfig, get_peft_model
 
-        from finetune.base import model, pad_id, quietly
+        from finetune.base import model, pad_id, quietly, settings
 
         self.config = config
         self.pad = pad_id(base)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        tied = bool(settings(base).get("tie_word_embeddings"))
+        whole = ("embed_tokens",) if tied else ("embed_tokens", "lm_head")
         lora = LoraConfig(
             r=config.lora.rank,
             lora_alpha=config.lora.alpha,  # type: ignore[arg-type]
             lora_dropout=config.lora.dropout,
             target_modules=list(config.lora.targets),
+            use_rslora=config.lora.rslora,
+            # One matrix where the base ties both: it stays one.
+            modules_to_save=list(whole) if config.lora.embeddings else None,
+            ensure_weight_tying=tied and config.lora.embeddings,
             task_type="CAUSAL_LM",
         )
         with quietly():
-            loaded = model(base, config.train.dtype)
+            loaded = model(base, config.train.dtype, load_in_4bit=config.train.load_in_4bit)
             self.peft = get_peft_model(loaded, lora, autocast_adapter_dtype=False)
+        if not config.train.load_in_4bit:  # quantised weights are on their device already
+            self.peft.to(self.device)
         # A name that means something on other machines too.
         self.peft.peft_config["default"].base_model_name_or_path = base.name
         self.peft.train()
@@ -80,8 +89,17 @@ class Learner:
         self.names = [name for name, _ in named]
         self.shadows = [p for _, p in named]
         self.masters = [p.detach().float().clone().requires_grad_() for p in self.shadows]
+        # What a group's rate is to the run's; embeddings bear less of it than an adapter.
+        slow = (config.train.embedding_lr or config.train.lr / 10) / config.train.lr
+        matrices: list[torch.Tensor] = []
+        tables: list[torch.Tensor] = []
+        for name, master in zip(self.names, self.masters, strict=True):
+            (tables if _WHOLE in name else matrices).append(master)
+        groups = [{"params": matrices, "share": 1.0}, {"params": tables, "share": slow}]
         self.optimizer = torch.optim.AdamW(
-            self.masters, lr=config.train.lr, weight_decay=config.train.weight_decay
+            [group for group in groups if group["params"]],
+            lr=config.train.lr,
+            weight_decay=config.train.weight_decay,
         )
         if config.init:
             self._start_from(Path(config.init).expanduser())
@@ -105,7 +123,7 @@ class Learner:
         clip = self.config.train.clip or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.masters, clip))
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["share"]
         self.optimizer.step()
         self._publish()
         return total, norm, sum(len(e) for micro in micros for e in micro)
@@ -125,11 +143,13 @@ class Learner:
         """Summed cross entropy of the answer tokens of one micro-batch."""
         import torch
 
-        ids, mask, rows, columns, targets = collate(micro, self.pad)
-        padded = not bool(mask.all())
-        hidden = self.inner.model(
-            input_ids=ids, attention_mask=mask if padded else None, use_cache=False
-        ).last_hidden_state
+        put = packed(micro) if self.config.train.packed else collate(micro, self.pad)
+        ids, placed, rows, columns, targets = (tensor.to(self.device) for tensor in put)
+        # Positions that begin anew tell transformers where attention must not look back.
+        where = {"position_ids": placed} if self.config.train.packed else {
+            "attention_mask": None if bool(placed.all()) else placed
+        }  # fmt: skip
+        hidden = self.inner.model(input_ids=ids, use_cache=False, **where).last_hidden_state
         logits = self.inner.lm_head(hidden[rows, columns])
         return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
 
@@ -158,7 +178,8 @@ class Learner:
         with torch.inference_mode():
             model: Any = self.peft  # its `generate` is not typed
             written = model.generate(
-                input_ids=ids, attention_mask=mask, do_sample=False, eos_token_id=stop,
+                input_ids=ids.to(self.device), attention_mask=mask.to(self.device),
+                do_sample=False, eos_token_id=stop,
                 pad_token_id=stop, max_new_tokens=5 * max(len(e.answer) for e in examples) // 4,
             )  # fmt: skip
         self.peft.train()
@@ -234,12 +255,37 @@ class Learner:
         }
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
         self.peft.peft_config["default"].save_pretrained(str(folder))
+        tasks.save(folder, tasks.settings(self.config))
         return folder
+
+
+_WHOLE = ".modules_to_save.default."  # in PEFT's names of what is trained whole
 
 
 def _saved_name(name: str) -> str:
     """PEFT leaves the adapter's name out of its files."""
-    return name.replace(".default.", ".")
+    return name.replace(_WHOLE, ".").replace(".default.", ".")
+
+
+def packed(micro: Sequence[data.Example]) -> tuple["torch.Tensor", ...]:
+    """As `collate`, but all examples in one row, without padding: ids and positions [1, tokens],
+    which begin anew with each example.
+    """
+    import torch
+
+    ids: list[int] = []
+    positions: list[int] = []
+    columns: list[int] = []
+    targets: list[int] = []
+    for example in micro:
+        first = len(ids) + len(example.prompt) - 1
+        columns += range(first, first + len(example.answer))
+        targets += example.answer
+        positions += range(len(example))
+        ids += example.prompt + example.answer
+    rows = torch.zeros(len(targets), dtype=torch.long)
+    found = (torch.tensor([ids]), torch.tensor([positions]))
+    return *found, rows, torch.tensor(columns), torch.tensor(targets)
 
 
 def collate(micro: Sequence[data.Example], pad: int) -> tuple["torch.Tensor", ...]:

@@ -98,9 +98,10 @@ def _probes() -> list[list[Message]]:
     return [asked, messages("", "No title", ("title",)), [*asked, answer, asked[1]]]
 
 
-def of(folder: Path, source: str, adapter: str = "") -> Modelfile:
+def of(folder: Path, source: str, adapter: str = "", told: str = "") -> Modelfile:
     """The Modelfile for weights made from the base in `folder` (and an adapter over them):
-    template, system message for all fields, every stop token, context and greedy decoding.
+    template, system message (for all fields, if none is given), every stop token, context and
+    greedy decoding.
 
     Written out in full, because Ollama guesses the template otherwise. Raises ConfigError if
     the base's tokenizer lacks the control tokens of the prompt.
@@ -108,33 +109,72 @@ def of(folder: Path, source: str, adapter: str = "") -> Modelfile:
     return Modelfile(
         source,
         template(training),
-        system(),
+        told or system(),
         adapter,
         {"stop": stops(folder), "num_ctx": str(context(folder)), "temperature": "0"},
     )
 
 
+def raw(
+    folder: Path, source: str, adapter: str = "", before: str = "", after: str = "",
+    temperature: str = "0",
+) -> Modelfile:  # fmt: skip
+    """The Modelfile of a model that goes on from a text, which stands between `before` and
+    `after`, until it ends it. Raises ConfigError for what Ollama would take for code.
+    """
+    if "{{" in before + after:
+        raise ConfigError("a prompt for Ollama cannot hold {{; write the template without it")
+    return Modelfile(
+        source,
+        before + "{{ .Prompt }}" + after,
+        "",
+        adapter,
+        {"stop": ends(folder), "num_ctx": str(context(folder)), "temperature": temperature},
+    )
+
+
+def ends(folder: Path) -> list[str]:
+    """Every token that the base ends a text by: what it names so, and <|endoftext|>."""
+    named = _ends(folder)
+    return sorted(
+        word
+        for word, number in _added(folder).items()
+        if number in named or word in {"<|endoftext|>", STOP}
+    )
+
+
 def stops(folder: Path) -> list[str]:
     """Every token that ends an answer: the prompt's own, and all that the base names."""
-    tokens = {
-        token["content"]: token["id"] for token in _json(folder, "tokenizer.json")["added_tokens"]
-    }
+    tokens = _added(folder)
     for needed in ("<|im_start|>", STOP):
         if needed not in tokens:
             raise ConfigError(
                 f"the base's tokenizer has no token {needed}, which the prompt is made of; "
                 "take a base that knows ChatML"
             )
-    named: set[int] = set()
-    for file in ("config.json", "generation_config.json"):
-        ends = _json(folder, file).get("eos_token_id")
-        named |= {
-            int(end) for end in (ends if isinstance(ends, list) else [ends]) if end is not None
-        }
+    named = _ends(folder)
     return [
         STOP,
         *sorted(word for word, number in tokens.items() if number in named and word != STOP),
     ]
+
+
+def _added(folder: Path) -> dict[str, int]:
+    """The control tokens of a base."""
+    return {
+        token["content"]: token["id"] for token in _json(folder, "tokenizer.json")["added_tokens"]
+    }
+
+
+def _ends(folder: Path) -> set[int]:
+    """The tokens that a base names as the end of a text."""
+    named: set[int] = set()
+    for file in ("config.json", "generation_config.json"):
+        found = _json(folder, file).get("eos_token_id")
+        named |= {
+            int(one) for one in (found if isinstance(found, list) else [found]) if one is not None
+        }
+    return named
 
 
 def context(folder: Path) -> int:

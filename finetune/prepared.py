@@ -13,10 +13,12 @@ from typing import Any, overload
 
 from digest.errors import ConfigError
 from digest.schema import Row
+from finetune import tasks
 from finetune.base import sha256
-from finetune.config import Data
-from finetune.formats import Report, stream
+from finetune.config import Config, Data
+from finetune.formats import Report
 from finetune.split import Keys, held_out
+from finetune.tasks import Sample
 
 FACTS = "facts.json"
 _FORMAT = 2  # of facts.json and the files beside it
@@ -25,7 +27,8 @@ _FORMAT = 2  # of facts.json and the files beside it
 class Rows(Sequence[Row]):
     """The rows of a prepared file, read when they are asked for: 8 bytes a row in memory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[Row] = Row) -> None:
+        self._kind = kind
         self._file = path.open("rb")
         self._starts = array("Q")
         start = 0
@@ -44,7 +47,7 @@ class Rows(Sequence[Row]):
         if isinstance(index, slice):
             return [self[number] for number in range(len(self))[index]]
         self._file.seek(self._starts[index])
-        return Row.model_validate_json(self._file.readline())
+        return self._kind.model_validate_json(self._file.readline())
 
 
 @dataclass(frozen=True)
@@ -56,29 +59,32 @@ class Prepared:
     facts: dict[str, Any]
 
 
-def load(how: Data, out: Path) -> Prepared:
-    """The prepared set in `out`; made first if it is not there, or was made from another source
-    or with another split. Raises ConfigError if the source cannot be read.
+def load(how: Data, out: Path, run: Config | None = None) -> Prepared:
+    """The prepared set in `out`; made first if it is not there, or was made from another source,
+    with another split, or for another task than that of `run` (digests, if none is given).
+    Raises ConfigError if the source cannot be read.
     """
     try:
         facts = json.loads((out / FACTS).read_text("utf-8"))
-        current = facts.get("made_from") == _made_from(how)
+        current = facts.get("made_from") == _made_from(how, run)
     except (OSError, ValueError):
         current = False
     if not current:
-        facts = write(how, out)
-    return Prepared(Rows(out / "train.jsonl"), Rows(out / "validation.jsonl"), facts)
+        facts = write(how, out, run)
+    kind = Sample if run and run.task != "digest" else Row
+    return Prepared(Rows(out / "train.jsonl", kind), Rows(out / "validation.jsonl", kind), facts)
 
 
-def write(how: Data, out: Path) -> dict[str, Any]:
+def write(how: Data, out: Path, run: Config | None = None) -> dict[str, Any]:
     """Write train.jsonl, validation.jsonl and facts.json into `out`; return the facts."""
     out.mkdir(parents=True, exist_ok=True)
     (out / FACTS).unlink(missing_ok=True)  # facts stand for files that are whole
-    made_from = _made_from(how)
+    made_from = _made_from(how, run)
+    task = tasks.of(run or Config(data=how))
     report, keys = Report(), Keys(how.split.seed)
     whole = out / "rows.part"
     with whole.open("wb") as file:
-        for row in stream(how.rows, report, how.columns):
+        for row in task.read(how, report):
             keys.add(row)
             file.write(_line(row))
     held = held_out(keys, how.split)
@@ -109,14 +115,15 @@ def write(how: Data, out: Path) -> dict[str, Any]:
     return facts
 
 
-def _made_from(how: Data) -> dict[str, Any]:
+def _made_from(how: Data, run: Config | None) -> dict[str, Any]:
     """What a prepared set depends on. Raises ConfigError."""
     try:
         digest = sha256(how.rows)
     except OSError as error:
         raise ConfigError(f"cannot read the rows {how.rows}: {error}") from error
     split = how.split.model_dump(mode="json")
-    return {"format": _FORMAT, "sha256": digest, "split": split, "columns": dict(how.columns)}
+    found = {"format": _FORMAT, "sha256": digest, "split": split, "columns": dict(how.columns)}
+    return found | (tasks.settings(run) if run else {})
 
 
 def _line(row: Row) -> bytes:

@@ -18,10 +18,10 @@ from typing import Any, overload
 
 from digest.errors import ConfigError
 from digest.schema import Row
-from finetune import data
+from finetune import data, tasks
 from finetune.adapters import CONFIG, WEIGHTS
 from finetune.config import Config, Train
-from finetune.examine import Best, examine
+from finetune.examine import Best
 from finetune.learner import Learner, Trainable
 from finetune.threads import prepare
 
@@ -37,10 +37,11 @@ class Plan(Sequence[list[list[data.Example]]]):
     def __init__(self, rows: Sequence[Row], config: Config, tokenizer: data.Tokenizer) -> None:
         how = config.train
         self._batch, self._micro_tokens = how.batch, how.micro_tokens
-        self._places: list[tuple[data.Epoch, int]] = []  # epoch and first example of each step
+        task = tasks.of(config)
+        self._places: list[tuple[tasks.Examples, int]] = []  # epoch and first example of each step
         self.tokens = 0  # that go through the model, without padding
         for number in range(math.ceil(how.epochs)):
-            epoch = data.Epoch(rows, config.data, tokenizer, how.seed + number)
+            epoch = task.epoch(rows, tokenizer, how.seed + number)
             starts = range(0, len(epoch), how.batch)
             share = min(1.0, how.epochs - number)  # a fractional last epoch is cut by steps
             taken = starts[: max(1, round(share * len(starts)))]
@@ -159,7 +160,8 @@ class _Watch:
     def __init__(self, rows: Sequence[Row], config: Config, tokenizer: data.Tokenizer) -> None:
         self._how, self._tokenizer = config.train, tokenizer
         self._rows = rows[: self._how.examine_rows]
-        self._held = data.validation(rows[: self._how.validate_rows], config.data, tokenizer)
+        self._task = tasks.of(config)
+        self._held = self._task.fixed(rows[: self._how.validate_rows], tokenizer)
 
     def __call__(self, learner: Trainable, step: int, last: bool) -> dict[str, Any]:
         """What there is to log after this step."""
@@ -168,8 +170,7 @@ class _Watch:
             return {}
         seen: dict[str, Any] = {"validation": learner.loss(self._held)}
         if self._how.examine_every and (last or number % self._how.examine_every == 0):
-            examples = self._held[: len(self._rows)]
-            seen["exam"] = examine(learner, examples, self._rows, self._tokenizer)
+            seen["exam"] = self._task.examine(learner, self._rows, self._tokenizer)
         return seen
 
 
@@ -177,8 +178,9 @@ def _finish(out: Path, step: int) -> Path:
     """Make `out/adapter` of a checkpoint."""
     target = out / "adapter"
     target.mkdir(exist_ok=True)
-    for name in (WEIGHTS, CONFIG):
-        shutil.copyfile(_checkpoint(out, step) / name, target / name)
+    for name in (WEIGHTS, CONFIG, tasks.FILE):
+        if (source := _checkpoint(out, step) / name).is_file():  # digests have no task.json
+            shutil.copyfile(source, target / name)
     return target
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[np.float32]]
     Deltas = dict[str, tuple[Array, Array, float]]
+    Whole = dict[str, Array]
 
 _A, _B = ".lora_a", ".lora_b"
 
@@ -50,12 +51,12 @@ def merge(
     try:
         reader = gguf.GGUFReader(base)
         family = reader.fields["general.architecture"].contents()
-        deltas = _deltas(gguf, adapter, family) if adapter else {}
+        deltas, whole = _deltas(gguf, adapter, family) if adapter else ({}, {})
     except (ValueError, OSError, KeyError) as error:
         if isinstance(error, WeightsError):
             raise
         raise WeightsError(f"{adapter or base} cannot be read as GGUF: {error}") from error
-    _check(deltas, {tensor.name for tensor in reader.tensors}, adapter, base)
+    _check({*deltas, *whole}, {tensor.name for tensor in reader.tensors}, adapter, base)
     writer = gguf.GGUFWriter(out, arch=family)
     for field in reader.fields.values():
         if not field.name.startswith("GGUF.") and field.name not in _OWN:
@@ -73,6 +74,8 @@ def merge(
     try:
         for done, tensor in enumerate(reader.tensors, start=1):  # one in memory at a time
             values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+            if tensor.name in whole:
+                values = _replace(tensor.name, values, whole[tensor.name])
             if tensor.name in deltas:
                 values = _add(tensor.name, values, *deltas[tensor.name])
             writer.write_tensor_data(quantize.encode(values, kinds[tensor.name]))
@@ -119,8 +122,8 @@ def _room(out: Path, size: int) -> None:
         )
 
 
-def _check(deltas: "Deltas", there: set[str], adapter: Path | None, base: Path) -> None:
-    if missing := sorted(deltas.keys() - there):
+def _check(wanted: set[str], there: set[str], adapter: Path | None, base: Path) -> None:
+    if missing := sorted(wanted - there):
         tied = " (its output is tied to its embedding)" if missing == ["output.weight"] else ""
         raise WeightsError(f"{adapter} has weights for {missing[0]}, which {base} lacks{tied}")
 
@@ -131,15 +134,22 @@ def _add(name: str, values: "Array", a: "Array", b: "Array", scale: float) -> "A
     return values + scale * (b @ a)
 
 
-def _deltas(gguf: Any, path: Path, family: str) -> "Deltas":
-    """Target tensor -> A (r, in), B (out, r) and alpha/r."""
+def _replace(name: str, values: "Array", trained: "Array") -> "Array":
+    if trained.shape != values.shape:
+        raise WeightsError(f"the adapter's {name} has another shape than the base weights'")
+    return trained
+
+
+def _deltas(gguf: Any, path: Path, family: str) -> "tuple[Deltas, Whole]":
+    """Target tensor -> A (r, in), B (out, r) and alpha/r; and tensors that were trained whole."""
     reader = gguf.GGUFReader(path)
     if (made_for := reader.fields["general.architecture"].contents()) != family:
         raise WeightsError(f"{path} is an adapter for the family {made_for}, not for {family}")
     alpha = float(reader.fields["adapter.lora.alpha"].contents())
     halves = {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors}
     names = [name.removesuffix(_A) for name in halves if name.endswith(_A)]
-    return {
+    deltas = {
         name: (halves[name + _A], halves[name + _B], alpha / halves[name + _A].shape[0])
         for name in names
     }
+    return deltas, {n: values for n, values in halves.items() if not n.endswith((_A, _B))}
