@@ -9,6 +9,7 @@ from cli import labels, options
 from cli.evaluation import compare, evaluate
 from cli.export import export
 from cli.progress import Progress
+from cli.search_runs import search
 
 if TYPE_CHECKING:
     from finetune.config import Config
@@ -132,6 +133,7 @@ def average(adapters: tuple[Path, ...], out: Path) -> None:
 finetune.add_command(evaluate)
 finetune.add_command(compare)
 finetune.add_command(export)
+finetune.add_command(search)
 
 
 def _load(config: Path | None, overrides: tuple[str, ...]) -> "Config":

@@ -43,6 +43,19 @@ json_output = click.option(
     "--json", "as_json", is_flag=True, help="Print one machine-readable object."
 )
 
+RUN = Path("finetune.toml")
+run_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=f"The run's TOML file.  [default: {RUN}, if there is one]",
+)
+overrides = click.argument("overrides", nargs=-1, metavar="[SECTION.KEY=VALUE]...")
+
+
+def run_file(named: Path | None) -> Path | None:
+    """The TOML file of a run: the one named, else finetune.toml if there is one."""
+    return named or (RUN if RUN.is_file() else None)
+
 
 def common(*options: Callable[[F], F]) -> Callable[[F], F]:
     """Apply options so that they appear in the order given."""
