@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 GOOD, CUT, BAD = style.COLOURS[0], style.COLOURS[4], style.COLOURS[1]
 _LOOKS = {"complete": (GOOD, "o"), "pruned": (CUT, "v"), "failed": (BAD, "X")}
 
+_TICKS = 6  # different values that are named one by one
+
 
 @dataclass(frozen=True)
 class Point:
@@ -52,7 +54,7 @@ def history(points: Sequence[Point], metric: str, *, lower: bool) -> "Figure | N
 
 def curves(points: Sequence[Point], metric: str, *, lower: bool) -> "Figure | None":
     """The metric on the way through each run; those that were ended early stop early."""
-    shown = [point for point in points if len(point.curve) > 1]
+    shown = [point for point in points if point.curve]
     if not shown:
         return None
     drawn, axes = style.figure(3.2)
@@ -112,8 +114,11 @@ def slices(points: Sequence[Point], metric: str, logarithmic: Sequence[str]) -> 
                 [p.value for p in some], marker, color=colour, markersize=4.5, linestyle="none",
                 markerfacecolor=colour if state == "complete" else "white", label=state,
             )  # fmt: skip
+        different = sorted({p.params[name] for p in of}) if numbers else []
         if name in logarithmic:
             axes.set_xscale("log")
+        elif 0 < len(different) <= _TICKS:
+            axes.set_xticks(different)
         axes.set_xlabel(name)
         axes.grid()
     for axes in grid.flat[len(names) :]:
