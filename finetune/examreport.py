@@ -1,7 +1,5 @@
 """The examination as a page: report.md with its pictures beside it, report.html all in one."""
 
-import base64
-import html
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,18 +9,9 @@ from finetune.catalogue import markdown as definitions
 from finetune.compare import Versus
 from finetune.evaluate import Exam, markdown
 from finetune.metrics import HEADLINE
+from finetune.page import html, plain
 
 _WORST = 10  # rows named at the end
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1a1a1a; background: #fff }
-table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto }
-th, td { border-bottom: 1px solid #ddd; padding: .25rem .6rem; text-align: left;
-         white-space: nowrap; font-variant-numeric: tabular-nums }
-td:last-child { white-space: normal }
-img { max-width: 100%; height: auto }
-code { font-size: 90% }
-"""
 
 
 def write(
@@ -42,8 +31,8 @@ def write(
     progress(len(plots.PICTURES), len(plots.PICTURES))
     text = "\n\n".join(
         [
-            f"# Examination of {_plain(exams[0].name)}",
-            "\n".join(f"- {_plain(key)}: {_plain(value)}" for key, value in facts.items()),
+            f"# Examination of {plain(exams[0].name)}",
+            "\n".join(f"- {plain(key)}: {plain(value)}" for key, value in facts.items()),
             _headline(exams),
             _comparisons(results),
             "## Pictures\n\n"
@@ -52,7 +41,7 @@ def write(
                 f"![{picture.name}]({path.parent.name}/{path.name})\n\n{picture.says}"
                 for picture, path in drawn
             ),
-            "## All metrics\n\n" + markdown({_plain(e.name): e.table for e in exams}),
+            "## All metrics\n\n" + markdown({plain(e.name): e.table for e in exams}),
             _worst(exams[0]),
             "## What the names mean\n\n" + definitions(),
         ]
@@ -60,7 +49,7 @@ def write(
     (out / "report.md").write_text(text + "\n", "utf-8")
     images = {f"{path.parent.name}/{path.name}": path for _, path in drawn}
     page = out / "report.html"
-    page.write_text(_page(text, images, exams[0].name), "utf-8")
+    page.write_text(html(text, images, f"Examination of {exams[0].name}"), "utf-8")
     return page
 
 
@@ -72,7 +61,7 @@ def _headline(exams: Sequence[Exam]) -> str:
             "looking at, not for quoting."
         )
     chosen = {
-        _plain(exam.name): {
+        plain(exam.name): {
             name: value
             for name, value in exam.table.items()
             if name.removesuffix("_low").removesuffix("_high") in HEADLINES
@@ -100,25 +89,5 @@ def _worst(exam: Exam) -> str:
         return ""
     scores = exam.ratios["tree"].by_row().tolist()
     order = sorted(range(len(scores)), key=lambda n: (scores[n], exam.rows[n].id))[:_WORST]
-    lines = "".join(f"| {_plain(exam.rows[n].id)} | {scores[n]:.3f} |\n" for n in order)
+    lines = "".join(f"| {plain(exam.rows[n].id)} | {scores[n]:.3f} |\n" for n in order)
     return f"## Rows to look at\n\nThe lowest tree scores.\n\n| row | tree |\n|---|---|\n{lines}"
-
-
-def _plain(text: str) -> str:
-    """Text from outside, harmless in markdown."""
-    return "".join(f"\\{c}" if c in "\\`*[]<>|#!&" else c for c in " ".join(text.split()))
-
-
-def _page(text: str, images: Mapping[str, Path], name: str) -> str:
-    from markdown_it import MarkdownIt
-
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    for link, path in images.items():
-        data = base64.b64encode(path.read_bytes()).decode()
-        body = body.replace(f'src="{link}"', f'src="data:image/png;base64,{data}"')
-    return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<title>Examination of {html.escape(name)}</title>\n<style>{_STYLE}</style>\n"
-        f"<body>\n{body}</body>\n</html>\n"
-    )
