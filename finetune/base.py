@@ -115,7 +115,8 @@ def _four_bits(dtype: Any) -> Any:
         )
     if not find_spec("bitsandbytes"):
         raise ConfigError("train.load_in_4bit needs bitsandbytes; run `pip install bitsandbytes`")
-    return BitsAndBytesConfig(
+    made: Any = BitsAndBytesConfig  # it is not typed
+    return made(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,

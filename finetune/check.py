@@ -29,8 +29,8 @@ def report(
     examples = task.epoch(train, tokenizer, config.train.seed)
     prompts, answers, cut = [], [], 0
     asks: Counter[str] = Counter()
-    for number in range(len(examples)):
-        (example,) = examples[number : number + 1]
+    for place in range(len(examples)):
+        (example,) = examples[place : place + 1]
         prompts.append(len(example.prompt))
         answers.append(len(example.answer))
         cut += example.cut > 0

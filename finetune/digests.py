@@ -19,6 +19,7 @@ class Digests:
     """Prompt and answer as `digest.prompt` and `digest.schema` make them."""
 
     name = "digest"
+    asked: tuple[str, ...] = ("title", "text")
 
     def __init__(self, how: Data) -> None:
         self._how = how

@@ -19,6 +19,7 @@ from digest.prompt import STOP, chatml
 from digest.protocols import Answer, Ask, Engine
 from digest.schema import Row
 from finetune.base import Tokens
+from finetune.data import Example
 
 FREE = "?grammar=off"
 KINDS = (
@@ -165,6 +166,45 @@ class PeftEngine:
                 pad_token_id=self._stop,
             )[:, width:].tolist()
         return [row[: row.index(self._stop) + 1] if self._stop in row else row for row in out]
+
+    def complete(
+        self,
+        prompt: str,
+        max_tokens: int,
+        stops: Sequence[str],
+        temperature: float = 0,
+        seed: int = 0,
+    ) -> Answer:
+        """Go on from a bare prompt, control tokens recognised."""
+        import torch
+
+        torch.manual_seed(seed)
+        ids = self._tokens.prompt(prompt)
+        ends = {self._stop, *(one for stop in stops for one in self._tokens.prompt(stop)[:1])}
+        drawn = {"do_sample": True, "temperature": temperature} if temperature else {}
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=torch.tensor([ids]), attention_mask=torch.tensor([[1] * len(ids)]),
+                max_new_tokens=max_tokens, eos_token_id=sorted(ends), pad_token_id=self._stop,
+                **({"do_sample": False} | drawn),
+            )[0, len(ids) :].tolist()  # fmt: skip
+        ended = bool(out) and out[-1] in ends
+        text = self._tokens.decode(out[:-1] if ended else out)
+        return Answer(0, text, "stop" if ended else "length", len(ids), len(out))
+
+    def losses(self, examples: Sequence[Example]) -> list[float]:
+        """Summed cross entropy of each example's answer."""
+        import torch
+
+        from finetune.learner import collate
+
+        found = []
+        for example in examples:
+            ids, _, rows, columns, targets = collate([example], self._stop)
+            with torch.inference_mode():
+                logits = self._model(input_ids=ids).logits[rows, columns]
+            found.append(float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum")))
+        return found
 
     def close(self) -> None:
         """Free the model."""

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,13 @@ from digest.headline import settle_title
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, Row, parse, select
-from finetune import metrics
+from finetune import metrics, summaries
 from finetune.baselines import Baseline
 from finetune.catalogue import HEADLINES
 from finetune.predictions import Prediction
 from finetune.predictions import write as write_predictions
 from finetune.stats import Ratio
+from finetune.summaries import Summaries
 
 if TYPE_CHECKING:
     from finetune.bertscore import BertScore
@@ -55,25 +57,29 @@ def predict(
     engine: Engine,
     fields: Sequence[str] = FIELDS,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    task: Summaries | None = None,
 ) -> list[Prediction]:
-    """Ask the engine for every row; in the order of the rows."""
+    """Ask the engine for every row; in the order of the rows. With a `task`, ask for its bare
+    summaries in place of digests, and take what the budget cut, too: untuned models run on.
+    """
     asked = select(fields)
+    ask = task.messages if task else partial(messages, fields=asked)
+    budget = task.budget() if task else answer_budget(asked)
     texts = [shorten(row.text, TEXT_TOKENS, engine.count) for row in rows]
     asks = [
-        Ask(messages(row.title, text, asked), asked, answer_budget(asked))
-        for row, (text, _) in zip(rows, texts, strict=True)
+        Ask(ask(row.title, text), asked, budget) for row, (text, _) in zip(rows, texts, strict=True)
     ]
     found: dict[int, Prediction] = {}
     for answer in engine.answer(asks):
         row = rows[answer.index]
         grounded = None
-        if answer.finish == "stop":
+        if answer.finish == "stop" or (task and answer.finish == "length"):
             try:
-                fields = parse(answer.text, asked)
-                if fields.title and engine.name != Baseline.name:
-                    own = settle_title(fields.title, row.title, row.text)
-                    fields = fields.model_copy(update={"title": own})
-                grounded = ground(fields, row.title, row.text)
+                said = summaries.read(answer.text) if task else parse(answer.text, asked)
+                if said.title and engine.name != Baseline.name:
+                    own = settle_title(said.title, row.title, row.text)
+                    said = said.model_copy(update={"title": own})
+                grounded = ground(said, row.title, row.text)
             except InvalidAnswer:
                 grounded = None
         found[answer.index] = Prediction(

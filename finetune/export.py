@@ -20,8 +20,9 @@ from digest.engines.merge import merge
 from digest.engines.verify import Question, read
 from digest.engines.weights import Weights
 from digest.errors import ConfigError, DigestError
-from finetune import modelfile, verify
+from finetune import tasks, verify
 from finetune.adapters import Adapter, write_gguf
+from finetune.complete import Completions
 from finetune.convert import to_gguf
 from finetune.families import family
 
@@ -98,26 +99,27 @@ def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) 
     for name in wanted.quantizations:
         quantize.available(name)
     source = f"./{_merged(wanted, wanted.quantizations[0])}" if wanted.quantizations else ""
-    text = modelfile.of(
+    task = tasks.told(adapter.task)
+    text = task.modelfile(
         base.folder, source or wanted.source, "" if source else f"./{ADAPTER}"
     ).render()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".digest-", dir=out) as scratch:
         parts = Path(scratch)
         about = {"name": wanted.name, "description": "LoRA adapter made by Digest"}
-        write_gguf(adapter, base.config(), parts / ADAPTER, about)
-        if wanted.adapter and (size := (parts / ADAPTER).stat().st_size) > LIMIT:
-            raise DigestError(
-                f"the adapter would take {size:,} bytes, over {LIMIT:,}; lower lora.rank"
-            )
+        if wanted.adapter:
+            write_gguf(adapter, base.config(), parts / ADAPTER, about)
+            if (size := (parts / ADAPTER).stat().st_size) > LIMIT:
+                raise DigestError(
+                    f"the adapter would take {size:,} bytes, over {LIMIT:,}; lower lora.rank"
+                )
         exact = parts / "exact.gguf"
         write_gguf(adapter, base.config(), exact, {}, precise=True)
         for name in wanted.quantizations:
             merge(base.gguf, exact, parts / _merged(wanted, name), name)
         exact.unlink()
         (parts / "Modelfile").write_text(text, "utf-8")
-        if not wanted.adapter:
-            (parts / ADAPTER).unlink()
+        tasks.save(parts, adapter.task)
         for part in sorted(parts.iterdir()):
             part.replace(out / part.name)
     merged = {name: out / _merged(wanted, name) for name in wanted.quantizations}
@@ -163,7 +165,8 @@ def prove(
             if name not in done.merged:
                 merge(base.gguf, lora, path, name)
             forms[f"merged {name}"] = Weights(path, None, path.stem)
-        table = verify.verify(peft, base.folder, forms, asked, told)
-    if done.adapter:
+        how = Completions(tasks.told(adapter.task), base.folder) if adapter.task else verify.DIGESTS
+        table = verify.verify(peft, base.folder, forms, asked, told, how)
+    if done.adapter and not adapter.task:
         verify.references(base.gguf, done.adapter, asked, done.modelfile.parent / "reference.jsonl")
     return table

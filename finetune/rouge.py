@@ -16,15 +16,21 @@ from typing import Any
 ROUGE = ("rouge_1", "rouge_2", "rouge_l", "rouge_lsum")
 
 _WORD = re.compile(r"[a-z0-9]+")
+# Of any script; those that write no blanks go character by character.
+_ANY = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
 
 
-def rouge(reference: str, candidate: str, *, stem: bool = False) -> dict[str, float]:
-    """F1 of ROUGE-1, -2, -L and -Lsum.
+def rouge(
+    reference: str, candidate: str, *, stem: bool = False, any_script: bool = False
+) -> dict[str, float]:
+    """F1 of ROUGE-1, -2, -L and -Lsum. With `any_script`, letters beyond a-z count as what they
+    are; without, as in most published figures, they divide words.
 
     Lsum takes the sentences that `syntok` finds, and line breaks, as sentences.
     """
-    old = [_words(s, stem) for s in sentences(reference)]
-    new = [_words(s, stem) for s in sentences(candidate)]
+    pattern = _ANY if any_script else _WORD
+    old = [_words(s, stem, pattern) for s in sentences(reference)]
+    new = [_words(s, stem, pattern) for s in sentences(candidate)]
     a, b = list(chain(*old)), list(chain(*new))
     total = len(a) + len(b)
     longest = _lengths(a, b)[-1][-1]
@@ -49,8 +55,8 @@ def sentences(text: str) -> tuple[str, ...]:
     )
 
 
-def _words(text: str, stem: bool) -> list[str]:
-    found = _WORD.findall(text.lower())
+def _words(text: str, stem: bool, pattern: re.Pattern[str]) -> list[str]:
+    found = pattern.findall(text.lower())
     return [_stem(word) if len(word) > 3 else word for word in found] if stem else found
 
 

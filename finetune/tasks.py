@@ -61,6 +61,7 @@ class Task(Protocol):
     """What is learnt from rows, and asked for afterwards."""
 
     name: str
+    asked: tuple[str, ...]  # what a prompt is made of
 
     def read(self, how: Data, report: "Report") -> Iterator[Row]:
         """The rows of the file; what was found is counted in `report`. Raises ConfigError."""

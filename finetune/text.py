@@ -38,6 +38,7 @@ class Text:
     """Documents as they are."""
 
     name = "text"
+    asked: tuple[str, ...] = ("prompt",)
 
     def __init__(self, how: Data) -> None:
         self._length = how.length

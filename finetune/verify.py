@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from digest.engines.embedded import EmbeddedEngine
 from digest.engines.merge import merge
@@ -16,7 +17,6 @@ from digest.engines.quantize import Makeup, makeup
 from digest.engines.verify import Agreement, Question, ask, compare, write
 from digest.engines.weights import Weights
 from digest.errors import DigestError
-from digest.protocols import Engine
 from finetune.engines import PeftEngine
 
 THRESHOLD = 0.95  # of the fields, for forms that round to half floats at most
@@ -39,34 +39,61 @@ class Form:
         return f"{self.agreement}; {self.makeup.line()}"
 
 
+class How(Protocol):
+    """How a task's models are asked and compared."""
+
+    def answers(
+        self, engine: EmbeddedEngine | PeftEngine, questions: Sequence[Question]
+    ) -> list[str]:
+        """The engine's answers to all questions; closes it."""
+        ...
+
+    def compare(self, wanted: Sequence[str], given: Sequence[str]) -> Agreement:
+        """How often two models write the same."""
+        ...
+
+
+class Digests:
+    """All fields, compared one by one."""
+
+    def answers(
+        self, engine: EmbeddedEngine | PeftEngine, questions: Sequence[Question]
+    ) -> list[str]:
+        """Without a grammar."""
+        try:
+            return ask(engine, questions, budget=BUDGET)
+        finally:
+            engine.close()
+
+    def compare(self, wanted: Sequence[str], given: Sequence[str]) -> Agreement:
+        """Field by field."""
+        return compare(wanted, given)
+
+
+DIGESTS = Digests()
+
+
 def verify(
     peft: Path,
     base: Path,
     forms: Mapping[str, Weights],
     questions: Sequence[Question],
     told: Told,
+    how: How = DIGESTS,
 ) -> dict[str, Form]:
     """Ask the adapter in the PEFT folder `peft` over the converted `base`, and each form."""
     given = {}
     # The trained model last: llama.cpp is many times slower in a process that has loaded torch.
     for name, weights in forms.items():
         told(f"asking {len(questions)} questions of {name}")
-        given[name] = answers(EmbeddedEngine(weights, grammar=False, exact=True), questions)
+        given[name] = how.answers(EmbeddedEngine(weights, grammar=False, exact=True), questions)
     told(f"asking {len(questions)} questions of the trained adapter")
-    truth = answers(PeftEngine(base, peft), questions)
+    truth = how.answers(PeftEngine(base, peft), questions)
     table = {}
     for name, weights in forms.items():
-        table[name] = Form(compare(truth, given[name]), makeup(weights.path))
+        table[name] = Form(how.compare(truth, given[name]), makeup(weights.path))
         told(f"{name}: {table[name].line()}")
     return table
-
-
-def answers(engine: Engine, questions: Sequence[Question]) -> list[str]:
-    """The engine's answers to all questions; closes it."""
-    try:
-        return ask(engine, questions, budget=BUDGET)
-    finally:
-        engine.close()
 
 
 def demand(table: Mapping[str, Form], threshold: float) -> None:

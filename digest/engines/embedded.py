@@ -132,6 +132,19 @@ class EmbeddedEngine:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
+    def complete(
+        self,
+        prompt: str,
+        max_tokens: int,
+        stops: Sequence[str],
+        temperature: float = 0,
+        seed: int = 0,
+    ) -> Answer:
+        """Go on from a bare prompt, control tokens recognised, without a grammar."""
+        request = {"prompt": prompt, "max_tokens": max_tokens, "stop": list(stops),
+                   "temperature": temperature, "seed": seed}  # fmt: skip
+        return _answer(0, self._complete(request, threading.Event()))
+
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
         prompt = chatml(ask.messages)
         request: dict[str, Any] = {"prompt": prompt, "max_tokens": ask.max_tokens, "stop": [STOP]}
@@ -156,7 +169,7 @@ class EmbeddedEngine:
             return stop.is_set()
 
         greedy = {"temperature": 0, "stream": True, "stream_options": {"include_usage": True}}
-        self._server.handle_completions(json.dumps(request | greedy).encode(), take)
+        self._server.handle_completions(json.dumps(greedy | request).encode(), take)
         return events
 
     def close(self) -> None:
