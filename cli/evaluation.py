@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import options
+from cli import options, tasks
 from cli.progress import Progress
 
 if TYPE_CHECKING:
     from digest.schema import Row
     from finetune.engines import Named
     from finetune.predictions import Prediction
+    from finetune.summaries import Summaries
 
 rows_option = click.option(
     "--data",
@@ -32,6 +33,12 @@ bertscore = click.option(
     metavar="MODEL",
     help="Measure BERTScore with this encoder: a folder, a hub name, or minilm (the extra "
     "`bertscore`).",
+)
+base_option = click.option(
+    "--base",
+    default="",
+    metavar="FOLDER|FILE",
+    help="The base of peft:DIR.  [default: the base weights in the cache]",
 )
 common_rows = click.option(
     "--common", is_flag=True, help="Only rows that all answer; else a missing answer is invalid."
@@ -55,6 +62,16 @@ report_option = click.option(
     "examined, the others are what it is compared with.",
 )
 @options.fields
+@click.option(
+    "--task",
+    type=click.Choice(("digest", "summarize")),
+    default="digest",
+    show_default=True,
+    help="summarize: ask for bare summaries, and tell the languages apart.",
+)
+@tasks.lang
+@tasks.n_words
+@base_option
 @out
 @click.option("--held-out", is_flag=True, help="Only the validation rows of the default split.")
 @click.option(
@@ -75,6 +92,10 @@ def evaluate(
     data_file: Path,
     specs: tuple[str, ...],
     fields: str | None,
+    task: str,
+    lang: str | None,
+    n_words: int | None,
+    base: str,
     out: Path,
     held_out: bool,
     fit: Path | None,
@@ -104,17 +125,20 @@ def evaluate(
         learnt, rows = data.split(rows, Split())
     if fit:
         learnt = baselines.leaves(data.read(fit)[0], rows)
-    asked = select(fields)
+    summing = _summaries(lang, n_words) if task == "summarize" else None
+    asked = select("summary" if summing else fields)
     with Progress(quiet=as_json) as progress:
         answers = []
         for one, folder in zip(named, _folders(out, named), strict=True):
-            answers.append(_ask(one, rows, learnt, asked, progress))
+            answers.append(_ask(one, rows, learnt, asked, progress, base, summing))
             exam.keep(folder, answers[-1])  # what comes later may fail, or be broken off
         _conclude(
             data_file, out, rows, named, answers, asked,
             common=common, bertscore=bertscore, report=report, unconstrained=unconstrained,
             as_json=as_json, progress=progress,
         )  # fmt: skip
+        if summing:
+            _languages(out, rows, named, answers, bertscore, as_json)
 
 
 @click.command()
@@ -173,6 +197,8 @@ def _ask(
     learnt: "Sequence[Row]",
     asked: tuple[str, ...],
     progress: Progress,
+    named: str = "",
+    task: "Summaries | None" = None,
 ) -> "list[Prediction]":
     """One engine's answers: read from its file, or asked for."""
     from finetune import evaluate as exam
@@ -181,19 +207,52 @@ def _ask(
 
     if one.spec.startswith("file:"):
         return predictions.read(Path(one.spec.removeprefix("file:")).expanduser())
-    base = Path()
-    if one.spec.startswith("peft:"):
-        from digest.engines.weights import base_weights, cache
-        from finetune.base import converted
-
-        base = converted(base_weights(), cache() / "converted")
-    engine = open_engine(one.spec, base, learnt)
+    base = tasks.converted(named) if one.spec.startswith("peft:") else Path()
+    spec, task = one.bare(task)
+    engine = open_engine(spec, base, learnt)
     try:
         return exam.predict(
-            rows, engine, asked, lambda done, total: progress(f"ask {one.name}", done, total)
+            rows, engine, asked, lambda done, total: progress(f"ask {one.name}", done, total), task
         )
     finally:
         engine.close()
+
+
+def _summaries(lang: str | None, n_words: int | None) -> "Summaries":
+    from finetune.config import Config
+    from finetune.summaries import Summaries
+
+    how = Config()
+    return Summaries(lang or how.lang, n_words or how.n_words, how.data)
+
+
+def _languages(
+    out: Path,
+    rows: "Sequence[Row]",
+    named: "Sequence[Named]",
+    answers: "Sequence[Sequence[Prediction]]",
+    bertscore: str | None,
+    as_json: bool,
+) -> None:
+    """Write OUT/languages.json: what each engine is worth in each language; and say it."""
+    import json
+
+    from finetune.bertscore import BertScore
+    from finetune.evaluate import cell
+    from finetune.summaries import by_language
+
+    scorer = BertScore(bertscore) if bertscore else None
+    found = {
+        one.name: by_language(rows, given, scorer)
+        for one, given in zip(named, answers, strict=True)
+    }
+    (out / "languages.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    for name, table in () if as_json else found.items():
+        for language, column in table.items():
+            click.echo(f"\n{name}, {language}:")
+            for metric in column:
+                if not metric.endswith(("_low", "_high")):
+                    click.echo(f"  {metric:<24} {cell(column, metric)}")
 
 
 def _conclude(

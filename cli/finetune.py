@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import labels, options
+from cli import labels, options, tasks
 from cli.evaluation import compare, evaluate
 from cli.export import export
 from cli.progress import Progress
@@ -47,6 +47,7 @@ def init(file: Path) -> None:
 
 @finetune.command()
 @config_file
+@tasks.named
 @options.json_output
 @overrides
 def prepare(config: Path | None, as_json: bool, overrides: tuple[str, ...]) -> None:
@@ -58,7 +59,7 @@ def prepare(config: Path | None, as_json: bool, overrides: tuple[str, ...]) -> N
     from finetune import prepared
 
     run = _load(config, overrides)
-    facts = prepared.write(run.data, run.out / "data")
+    facts = prepared.write(run.data, run.out / "data", run)
     if as_json:
         options.print_json(facts)
     else:
@@ -67,6 +68,7 @@ def prepare(config: Path | None, as_json: bool, overrides: tuple[str, ...]) -> N
 
 @finetune.command()
 @config_file
+@tasks.named
 @click.option("--show", default=1, show_default=True, help="Examples to print token by token.")
 @click.option(
     "--measure/--no-measure", default=True, help="Take a few steps to tell memory and time."
@@ -78,7 +80,7 @@ def check(config: Path | None, show: int, measure: bool, overrides: tuple[str, .
     from finetune import prepared
 
     run, tokens, base = _open(config, overrides)
-    rows = prepared.load(run.data, run.out / "data")
+    rows = prepared.load(run.data, run.out / "data", run)
     for line in checks.report(run, rows, tokens, show):
         click.echo(line)
     if measure:
@@ -88,6 +90,7 @@ def check(config: Path | None, show: int, measure: bool, overrides: tuple[str, .
 
 @finetune.command()
 @config_file
+@tasks.named
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
 @overrides
 def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None:
@@ -103,7 +106,7 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
     from finetune.train import note
 
     learn = backends.trainer(run.train.backend)
-    rows = prepared.load(run.data, run.out / "data")
+    rows = prepared.load(run.data, run.out / "data", run)
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -134,6 +137,8 @@ finetune.add_command(evaluate)
 finetune.add_command(compare)
 finetune.add_command(export)
 finetune.add_command(search)
+finetune.add_command(tasks.complete)
+finetune.add_command(tasks.sidebyside)
 
 
 def _load(config: Path | None, overrides: tuple[str, ...]) -> "Config":

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from digest.engines.verify import Agreement, Question
 from digest.engines.weights import Weights
@@ -58,14 +58,12 @@ class Model:
         return answer.text.strip()
 
 
-def trained(base: Path, adapter: Path | None, taught: Mapping[str, Any] | None = None) -> Model:
-    """The adapter in a PEFT folder over the converted `base`; or the bare base, asked as
-    `taught` says. Raises ConfigError, WeightsError.
-    """
+def trained(base: Path, adapter: Path) -> Model:
+    """The adapter in a PEFT folder over the converted `base`. Raises ConfigError."""
     from finetune.engines import PeftEngine
 
-    found = tasks.saved(adapter) if adapter and taught is None else taught or {}
-    return Model(PeftEngine(base, adapter), tasks.told(found), tuple(ends(base)))
+    task = tasks.told(tasks.saved(adapter))
+    return Model(PeftEngine(base, adapter), task, tuple(ends(base)))
 
 
 def exported(file: Path) -> Model:

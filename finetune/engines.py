@@ -12,7 +12,7 @@ file:PREDICTIONS                  what was answered elsewhere
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digest.errors import ConfigError, WeightsError
 from digest.prompt import STOP, chatml
@@ -20,6 +20,9 @@ from digest.protocols import Answer, Ask, Engine
 from digest.schema import Row
 from finetune.base import Tokens
 from finetune.data import Example
+
+if TYPE_CHECKING:
+    from finetune.summaries import Summaries
 
 FREE = "?grammar=off"
 KINDS = (
@@ -49,6 +52,18 @@ class Named:
     def constrained(self) -> bool:
         """Whether its answers cannot break the contract's shape."""
         return not self.spec.endswith(FREE) and not self.spec.startswith("peft:")
+
+    def bare(self, task: "Summaries | None") -> "tuple[str, Summaries | None]":
+        """The SPEC for asking a task's bare text, and the task; None for engines that answer in
+        the contract's shape without a prompt. Raises ConfigError where the shape is forced.
+        """
+        kind = self.spec.partition(":")[0]
+        if task is None or kind in ("baseline", "extractive"):
+            return self.spec, None
+        if kind == "ollama":
+            raise ConfigError("ollama forces its answers into a digest; examine gguf: or peft:")
+        forced = kind in ("embedded", "gguf")
+        return (self.spec.removesuffix(FREE) + FREE if forced else self.spec), task
 
     def unconstrained(self) -> "Named":
         """The same without a grammar. Raises ConfigError where that cannot be asked for."""
