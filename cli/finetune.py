@@ -8,6 +8,7 @@ import click
 from cli import labels, options, tasks
 from cli.evaluation import compare, evaluate
 from cli.export import export
+from cli.judge import judge
 from cli.progress import Progress
 from cli.search_runs import search
 
@@ -96,21 +97,26 @@ def check(config: Path | None, show: int, measure: bool, overrides: tuple[str, .
 def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None:
     """Train a LoRA adapter; progress on stderr, the curve in OUT/log.jsonl.
 
-    Ctrl-C or a TERM signal ends the run after its step, with a checkpoint.
+    Ctrl-C or a TERM signal ends the run after its step, with a checkpoint. On several GPUs:
+    accelerate launch --multi_gpu --num_processes N -m cli finetune train ...
     """
     import signal
     from threading import Event
 
-    run, tokens, base = _open(config, overrides)
-    from finetune import backends, prepared
+    from finetune import backends, prepared, threads
+    from finetune.distributed import world
     from finetune.train import note
 
+    threads.prepare()
+    processes = world()
+    with processes.first():  # one converts the base and writes the rows, the others find them
+        run, tokens, base = _open(config, overrides)
+        rows = prepared.load(run.data, run.out / "data", run)
     learn = backends.trainer(run.train.backend)
-    rows = prepared.load(run.data, run.out / "data", run)
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with Progress() as progress:
+    with Progress(quiet=not processes.leads) as progress:
         adapter = learn(
             run,
             base,
@@ -120,7 +126,8 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
             stop=stopping.is_set,
             told=lambda done, total, entry: progress("train", done, total, note(entry)),
         )
-    click.echo(f"adapter: {adapter}" if adapter else "stopped; go on with --resume")
+    if processes.leads:
+        click.echo(f"adapter: {adapter}" if adapter else "stopped; go on with --resume")
 
 
 @finetune.command()
@@ -137,6 +144,7 @@ finetune.add_command(evaluate)
 finetune.add_command(compare)
 finetune.add_command(export)
 finetune.add_command(search)
+finetune.add_command(judge)
 finetune.add_command(tasks.complete)
 finetune.add_command(tasks.sidebyside)
 

@@ -206,7 +206,7 @@ class ChatEngine:
             raise EngineUnavailable(f"{where}: the account's quota is used up ({error})")
         if status == 404:
             raise ConfigError(
-                f"{where} has no model {self.model!r} ({error}); write --teacher URL#MODEL"
+                f"{where} has no model {self.model!r} ({error}); write URL#MODEL"
             )
         return Answer(index, "", "error", error=f"refused with status {status}: {error}")
 

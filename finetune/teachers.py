@@ -145,7 +145,7 @@ def _chat(spec: str, service: Service) -> Engine:
     url, _, model = spec.partition("#")
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not model:
-        raise ConfigError(f"{url!r} needs a model: write --teacher https://HOST/v1#MODEL")
+        raise ConfigError(f"{url!r} needs a model: write https://HOST/v1#MODEL")
     if parts.username or parts.password or parts.query:
         raise ConfigError(f"write {parts.hostname} without a key in its URL; name it with --key")
     return ChatEngine(
