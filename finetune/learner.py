@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from digest.errors import ConfigError
-from finetune import data, tasks
-from finetune.adapters import WEIGHTS, Adapter
+from finetune import data, distributed, tasks
+from finetune.adapters import WEIGHTS, WHOLE, Adapter
 from finetune.config import Config
 
 if TYPE_CHECKING:
@@ -56,31 +56,14 @@ class Learner:
 
     def __init__(self, config: Config, base: Path) -> None:
         import torch
-        from peft import LoraConfig, get_peft_model
 
-        from finetune.base import model, pad_id, quietly, settings
+        from finetune.base import pad_id
 
         self.config = config
         self.pad = pad_id(base)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        tied = bool(settings(base).get("tie_word_embeddings"))
-        whole = ("embed_tokens",) if tied else ("embed_tokens", "lm_head")
-        lora = LoraConfig(
-            r=config.lora.rank,
-            lora_alpha=config.lora.alpha,  # type: ignore[arg-type]
-            lora_dropout=config.lora.dropout,
-            target_modules=list(config.lora.targets),
-            use_rslora=config.lora.rslora,
-            # One matrix where the base ties both: it stays one.
-            modules_to_save=list(whole) if config.lora.embeddings else None,
-            ensure_weight_tying=tied and config.lora.embeddings,
-            task_type="CAUSAL_LM",
-        )
-        with quietly():
-            loaded = model(base, config.train.dtype, load_in_4bit=config.train.load_in_4bit)
-            self.peft = get_peft_model(loaded, lora, autocast_adapter_dtype=False)
-        if not config.train.load_in_4bit:  # quantised weights are on their device already
-            self.peft.to(self.device)
+        self.world = distributed.world()
+        self.device = torch.device(self.world.device)
+        self.peft: Any = self._adapted(base)
         # A name that means something on other machines too.
         self.peft.peft_config["default"].base_model_name_or_path = base.name
         self.peft.train()
@@ -104,6 +87,32 @@ class Learner:
         if config.init:
             self._start_from(Path(config.init).expanduser())
 
+    def _adapted(self, base: Path) -> Any:
+        """The base with a new adapter on it, on its device."""
+        from peft import LoraConfig, get_peft_model
+
+        from finetune.base import model, quietly, settings
+
+        config = self.config
+        tied = bool(settings(base).get("tie_word_embeddings"))
+        whole = ("embed_tokens",) if tied else ("embed_tokens", "lm_head")
+        lora = LoraConfig(
+            r=config.lora.rank,
+            lora_alpha=config.lora.alpha,  # type: ignore[arg-type]
+            lora_dropout=config.lora.dropout,
+            target_modules=list(config.lora.targets),
+            use_rslora=config.lora.rslora,
+            # One matrix where the base ties both: it stays one.
+            modules_to_save=list(whole) if config.lora.embeddings else None,
+            ensure_weight_tying=tied and config.lora.embeddings,
+            task_type="CAUSAL_LM",
+        )
+        with quietly():
+            loaded = model(base, config.train.dtype, load_in_4bit=config.train.load_in_4bit)
+            adapted = get_peft_model(loaded, lora, autocast_adapter_dtype=False)
+        # Quantised weights are on their device already.
+        return adapted if config.train.load_in_4bit else adapted.to(self.device)
+
     def step(self, micros: Sequence[Sequence[data.Example]], lr: float) -> tuple[float, float, int]:
         """One optimiser step; returns mean loss of the answer tokens, gradient norm, tokens."""
         import torch
@@ -112,14 +121,16 @@ class Learner:
         for master in self.masters:
             master.grad = torch.zeros_like(master)
         total = 0.0
-        for micro in micros:
-            loss = self._sum(micro) / answers
-            torch.autograd.backward(loss)
-            total += loss.item()
-            for master, shadow in zip(self.masters, self.shadows, strict=True):
-                if shadow.grad is not None and master.grad is not None:
-                    master.grad += shadow.grad
-                    shadow.grad = None
+        with self.world.dice():
+            for micro in self.world.share(micros, self.config.train.micro_tokens):
+                loss = self._sum(micro) / answers
+                torch.autograd.backward(loss)
+                total += loss.item()
+                for master, shadow in zip(self.masters, self.shadows, strict=True):
+                    if shadow.grad is not None and master.grad is not None:
+                        master.grad += shadow.grad
+                        shadow.grad = None
+        total = self.world.sum([m.grad for m in self.masters if m.grad is not None], total)
         clip = self.config.train.clip or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.masters, clip))
         for group in self.optimizer.param_groups:
@@ -230,7 +241,11 @@ class Learner:
         adapter = Adapter.load(folder)
         named = dict(zip(map(_saved_name, self.names), self.masters, strict=True))
         mine = {name: tuple(master.shape) for name, master in named.items()}
-        theirs = {name: tensor.shape for name, tensor in adapter.tensors.items()}
+        theirs = {
+            name: tensor.shape
+            for name, tensor in adapter.tensors.items()
+            if name in mine or name not in WHOLE  # a tied head is saved twice
+        }
         alpha = adapter.config["lora_alpha"]
         if mine != theirs or alpha != self.config.lora.alpha:
             given = f"rank {adapter.config['r']}, alpha {alpha:g}"
@@ -253,6 +268,9 @@ class Learner:
             _saved_name(name): master.detach().contiguous()
             for name, master in zip(self.names, self.masters, strict=True)
         }
+        table, head = WHOLE
+        if table in tensors and head not in tensors:  # one matrix under both names: PEFT asks so
+            tensors[head] = tensors[table].clone()
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
         self.peft.peft_config["default"].save_pretrained(str(folder))
         tasks.save(folder, tasks.settings(self.config))

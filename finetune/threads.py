@@ -15,7 +15,8 @@ _PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 def prepare(threads: int = 0) -> int:
     """Load torch with threads that do not spin; return the number of threads it uses.
 
-    0 means all cores that the process may use. What the user has set in the environment stays
+    0 means all cores that the process may use, shared with those that a launcher started beside
+    it. What the user has set in the environment stays
     as it is. Raises ConfigError if torch is not installed.
     """
     if "torch" not in sys.modules:
@@ -29,6 +30,7 @@ def prepare(threads: int = 0) -> int:
             )
     import torch
 
-    count = threads or allowed_cores()
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    count = threads or max(1, allowed_cores() // beside)
     torch.set_num_threads(count)
     return count

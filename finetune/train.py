@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
 from digest.errors import ConfigError
 from digest.schema import Row
-from finetune import data, tasks
+from finetune import data, distributed, tasks
 from finetune.adapters import CONFIG, WEIGHTS
 from finetune.config import Config, Train
 from finetune.examine import Best
@@ -93,11 +94,13 @@ def train(
     Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. After each step `told`
     gets the steps done, their total and what was logged, and `stop` is asked: if it says so, the
     run ends with a checkpoint and None is returned. `make` is what trains: this process, or what a
-    backend puts in its place (finetune.backends). Raises ConfigError.
+    backend puts in its place (finetune.backends). Of several processes (finetune.distributed) the
+    first one writes, and is told. Raises ConfigError.
     """
     threads = prepare(config.train.threads)
     import torch
 
+    world = distributed.world()
     torch.manual_seed(config.train.seed)
     random.seed(config.train.seed)
     out, how = config.out, config.train
@@ -115,10 +118,9 @@ def train(
         start, spent = int(state.get("step", 0)), float(state.get("elapsed", 0.0))
         best = Best(**state.get("best", {}))
         step, total = start, len(plan)
-        out.mkdir(parents=True, exist_ok=True)
+        world.wait()  # all have seen what is there before anything is written
         began = saved = time.monotonic()
-        log = _log(stack, out / "log.jsonl", start)
-        (out / "config.json").write_text(config.model_dump_json(indent=1), "utf-8")
+        log = _begin(stack, config, start) if world.leads else lambda _entry: None
         facts = {"from": start, "steps": total, "tokens": plan.tokens, "threads": threads}
         log({"event": "resume" if resume else "start", **facts})
         for step in range(start + 1, total + 1):
@@ -129,15 +131,16 @@ def train(
             entry = {
                 "step": step, "loss": loss, "lr": lr, "norm": norm, "tokens": tokens,
                 "tokens_s": tokens / (now - tick), "elapsed": spent + now - began,
-                **watch(learner, step, step == total),
+                **world.told(partial(watch, learner, step, step == total)),
             }  # fmt: skip
             improved = "exam" in entry and best.told(step, entry["exam"]["score"])
             last = step == total or 0 < how.patience <= best.waited
             log(entry)
-            told(step, total, entry)
-            stopping = not last and stop()
+            if world.leads:
+                told(step, total, entry)
+            stopping = not last and world.any(stop())
             due = time.monotonic() - saved >= 60 * how.checkpoint_minutes
-            if last or stopping or improved or due:
+            if world.leads and (last or stopping or improved or due):
                 elapsed = spent + time.monotonic() - began
                 state = {"step": step, "elapsed": elapsed, "best": asdict(best)}
                 learner.save(_checkpoint(out, step), state)
@@ -149,7 +152,7 @@ def train(
                 break
         if 0 < how.patience <= best.waited:
             log({"event": "no better examination", "since": best.step, "waited": best.waited})
-    return _finish(out, best.step or total)
+    return world.told(partial(_finish, out, best.step or total))
 
 
 class _Watch:
@@ -206,8 +209,13 @@ def note(entry: dict[str, Any]) -> str:
     return f"{words}, {entry['tokens_s']:.0f} tokens/s"
 
 
-def _log(stack: ExitStack, path: Path, start: int) -> Log:
-    """Append JSON lines; on resume, lines after the checkpoint are dropped first."""
+def _begin(stack: ExitStack, config: Config, start: int) -> Log:
+    """Note the configuration and open the log, to which JSON lines are appended; on resume,
+    lines after the checkpoint are dropped first.
+    """
+    config.out.mkdir(parents=True, exist_ok=True)
+    (config.out / "config.json").write_text(config.model_dump_json(indent=1), "utf-8")
+    path = config.out / "log.jsonl"
     kept = []
     if start and path.exists():
         lines = path.read_text("utf-8").splitlines()
