@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from integrations.bulk.portions import Portion
 from integrations.bulk.work import Ask, Worker
 
 LOCAL = "local"  # the address of a cluster of one's own, that ends with the job
+_PATIENCE = 5.0  # seconds to find a cluster
 
 
 class _Actor:
@@ -64,6 +66,9 @@ def work(
 def _connected(address: str, cores: int) -> Iterator[Any]:
     # Nothing is reported to anybody, whatever Ray's own default is.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its errors are raised as well
+    if address == LOCAL:  # what keeps Ray on the loopback address; an IP address given does not
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         import ray
         import ray.data
@@ -75,7 +80,8 @@ def _connected(address: str, cores: int) -> Iterator[Any]:
     with tempfile.TemporaryDirectory(prefix="digest-", ignore_cleanup_errors=True) as folder:
         if address == LOCAL:
             quiet |= {"num_cpus": cores, "include_dashboard": False, "_temp_dir": folder}
-            quiet["_node_ip_address"] = "127.0.0.1"
+        else:
+            _reach(address)
         try:
             ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -87,6 +93,17 @@ def _connected(address: str, cores: int) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Ray knocks for minutes where nobody is. Raises ConfigError."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:  # `auto`
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise ConfigError(f"there is no Ray cluster at {address}: {error}") from error
 
 
 def _cause(error: BaseException) -> str:
