@@ -31,8 +31,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: number for number, token in enumerate(special + alphabet)}
-    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    words = [*special, *alphabet, "zq"]  # llama.cpp loads no vocabulary without a merge
+    vocabulary = {token: number for number, token in enumerate(words)}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [("z", "q")]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(special)
