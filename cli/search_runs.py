@@ -96,7 +96,7 @@ def _prepare(run: "Config") -> None:
     """Make the rows before anybody trains on them, once."""
     from finetune import prepared
 
-    prepared.load(run.data, run.out / "data")
+    prepared.load(run.data, run.out / "data", run)
 
 
 def _base(run: "Config") -> Path:
@@ -116,7 +116,7 @@ def runner(data: Path) -> "Run":
     ) -> Path | None:
         ready(config.train.threads)
         base = _base(config)
-        rows = prepared.load(config.data, data)
+        rows = prepared.load(config.data, data, config)
         train = backends.trainer(config.train.backend)
         both = rows.train, rows.validation
         tokens = Tokens.load(base)

@@ -23,6 +23,10 @@ Ends = tuple[int, int] | tuple[float, float]
 _COMMON = {
     "out": "each trial has a folder of its own",
     "search": "a search does not search itself",
+    "task": "the trials would learn different things",
+    "template": "the trials would learn different things",
+    "lang": "the trials would learn different things",
+    "n_words": "the trials would learn different things",
     "data.rows": "the trials would be measured on different rows",
     "data.columns": "the trials would be measured on different rows",
     "data.split": "the trials would be measured on different rows",
@@ -31,6 +35,7 @@ _COMMON = {
 }
 _COMMON_LOSS = {
     "base": "losses of different tokenizers do not compare; set search.metric to score",
+    "data.length": "losses over texts cut differently do not compare; set search.metric to score",
     "data.caps": "losses over texts cut differently do not compare; set search.metric to score",
 }
 
