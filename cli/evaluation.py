@@ -146,6 +146,27 @@ def evaluate(
 @rows_option
 @options.fields
 @out
+@click.option(
+    "--pairs",
+    type=click.Choice(["first", "all"]),
+    default="first",
+    show_default=True,
+    help="Test the first against each other, or every one against every other.",
+)
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    metavar="NAME=RUN",
+    help="The training run that a model came from: its backend, time and tokens are told.",
+)
+@click.option(
+    "--price",
+    "prices",
+    multiple=True,
+    metavar="NAME=PRICE",
+    help="What its training costs: 0.4/Mtok (a million tokens) or 2.5/h (an hour).",
+)
 @common_rows
 @bertscore
 @report_option
@@ -155,6 +176,9 @@ def compare(
     data_file: Path,
     fields: str | None,
     out: Path,
+    pairs: str,
+    runs: tuple[str, ...],
+    prices: tuple[str, ...],
     common: bool,
     bertscore: str | None,
     report: bool,
@@ -162,7 +186,8 @@ def compare(
 ) -> None:
     """Compare predictions that `evaluate` or another program wrote: the first with each other.
 
-    A line of PREDICTIONS needs `id` and `digest`. Writes what `evaluate` writes.
+    A line of PREDICTIONS needs `id` and `digest`. Writes what `evaluate` writes, and effort.json:
+    how long the answers are and, with --run, what the training took.
     """
     from digest.schema import select
     from finetune import data
@@ -176,8 +201,22 @@ def compare(
         _conclude(
             data_file, out, rows, named, answers, select(fields),
             common=common, bertscore=bertscore, report=report, unconstrained=False,
-            as_json=as_json, progress=progress,
+            as_json=as_json, progress=progress, every=pairs == "all",
+            took=(_by_name(runs), _by_name(prices)),
         )  # fmt: skip
+
+
+def _by_name(told: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE, each name once. Raises ConfigError."""
+    from digest.errors import ConfigError
+
+    found: dict[str, str] = {}
+    for text in told:
+        name, equals, value = text.partition("=")
+        if not equals or not value or name in found:
+            raise ConfigError(f"{text!r} is not NAME=VALUE, or names {name!r} a second time")
+        found[name] = value
+    return found
 
 
 def _folders(out: Path, named: "Sequence[Named]") -> list[Path]:
@@ -269,11 +308,15 @@ def _conclude(
     unconstrained: bool,
     as_json: bool,
     progress: Progress,
+    every: bool = False,
+    took: tuple[dict[str, str], dict[str, str]] | None = None,
 ) -> None:
     """Measure, compare, write, and say the headline."""
+    import json
+
     from finetune import compare as comparison
+    from finetune import effort, examreport
     from finetune import evaluate as exam
-    from finetune import examreport
     from finetune.base import sha256
 
     given = answers
@@ -292,8 +335,14 @@ def _conclude(
         exams[0] = exam.with_unconstrained(exams[0], exams[1])
     for held, predictions, folder in zip(exams, given, _folders(out, named), strict=True):
         exam.write(folder, predictions, held.table)
-    results = comparison.compare(exams)
+    results = comparison.compare(exams, every=every)
     comparison.write(out / "comparison.json", results)
+    efforts = []
+    if took:
+        runs = {name: Path(folder).expanduser() for name, folder in took[0].items()}
+        efforts = effort.efforts(exams, runs, took[1])
+        told = json.dumps([one.as_dict() for one in efforts], indent=1)
+        (out / "effort.json").write_text(told + "\n", "utf-8")
     if report:
         facts = {
             "rows": f"{len(rows)} of {data_file.name}, SHA-256 {sha256(data_file)}",
@@ -302,18 +351,26 @@ def _conclude(
             **({"BERTScore": f"{bertscore}, last layer"} if bertscore else {}),
         }
         page = examreport.write(
-            out, exams, results, facts, lambda done, total: progress("draw", done, total)
+            out,
+            exams,
+            results,
+            facts,
+            efforts,
+            lambda done, total: progress("draw", done, total),
         )
     if as_json:
         options.print_json(exams[0].table)
         return
     click.echo(exam.headline(exams[0].table))
     for result in results:
-        click.echo(f"\nagainst {result.theirs}:")
+        click.echo(
+            f"\n{result.ours} against {result.theirs}:" if every else f"\nagainst {result.theirs}:"
+        )
         for test in result.tests:
             click.echo(
                 f"  {test.metric:<24} {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}]"
-                f"  better: {result.verdict(test)}"
+                f"  p_holm {test.p_holm:.3f}  d {test.d:+.2f}"
+                f"  won {'-'.join(map(str, result.rows(test)))}  better: {result.verdict(test)}"
             )
     if report:
         click.echo(f"\nreport: {page}")

@@ -1,8 +1,9 @@
-"""Two or more models on the same rows: the first against each of the others."""
+"""Two or more models on the same rows: the first against each of the others, or all pairs."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,19 @@ class Versus:
             return "not told apart"
         return self.ours if test.difference * better(test.metric) > 0 else self.theirs
 
+    def rows(self, test: stats.Comparison) -> tuple[int, int, int]:
+        """On how many rows ours is better, as good, and worse."""
+        if better(test.metric) < 0:
+            return test.below, test.equal, test.above
+        return test.above, test.equal, test.below
 
-def compare(exams: Sequence[Exam], metrics: Sequence[str] = TESTED) -> list[Versus]:
-    """The first exam against each other, by the metrics that both have. The p-values are
-    corrected for the number of all tests together. Raises ConfigError if the rows differ.
+
+def compare(
+    exams: Sequence[Exam], metrics: Sequence[str] = TESTED, *, every: bool = False
+) -> list[Versus]:
+    """The first exam against each other, or every one against every other, by the metrics that
+    both have. The p-values are corrected for the number of all tests together. Raises
+    ConfigError if the rows differ.
     """
     if not exams:
         return []
@@ -43,18 +53,19 @@ def compare(exams: Sequence[Exam], metrics: Sequence[str] = TESTED) -> list[Vers
                 f"{first.name!r} and {other.name!r} were examined on different rows; "
                 "give both the same --data"
             )
+    pairs = list(combinations(exams, 2)) if every else [(first, other) for other in others]
     found = [
         [
-            stats.compare(name, first.ratios[name], other.ratios[name], first.groups)
+            stats.compare(name, one.ratios[name], other.ratios[name], one.groups)
             for name in metrics
-            if name in first.ratios and name in other.ratios
+            if name in one.ratios and name in other.ratios
         ]
-        for other in others
+        for one, other in pairs
     ]
     corrected = iter(stats.holm([test.p for tests in found for test in tests]))
     return [
-        Versus(first.name, other.name, [replace(t, p_holm=next(corrected)) for t in tests])
-        for other, tests in zip(others, found, strict=True)
+        Versus(one.name, other.name, [replace(t, p_holm=next(corrected)) for t in tests])
+        for (one, other), tests in zip(pairs, found, strict=True)
     ]
 
 
@@ -70,10 +81,16 @@ def common(
 def write(path: Path, results: Sequence[Versus]) -> None:
     """Write the comparisons as JSON, NaN as null."""
     records = [
-        {"ours": v.ours, "theirs": v.theirs, "tests": [_plain(asdict(t)) for t in v.tests]}
+        {"ours": v.ours, "theirs": v.theirs, "tests": [_record(v, t) for t in v.tests]}
         for v in results
     ]
     path.write_text(json.dumps(records, indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+def _record(versus: Versus, test: stats.Comparison) -> dict[str, Any]:
+    won, tied, lost = versus.rows(test)
+    counts = {"won": won, "tied": tied, "lost": lost, "better": versus.verdict(test)}
+    return _plain(asdict(test) | counts)
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:
@@ -84,12 +101,14 @@ def markdown(result: Versus) -> str:
     """A table of one comparison."""
     head = (
         f"| metric | {result.ours} | {result.theirs} | difference [95 %] | p | p (Holm) "
-        f"| Wilcoxon p | paired d | Cliff's δ | better |\n|{'---|' * 10}\n"
+        f"| t p | Wilcoxon p | paired d | Cliff's δ | won, tied, lost | detectable | better |\n"
+        f"|{'---|' * 13}\n"
     )
     return head + "".join(
         f"| {t.metric} | {t.ours:.3f} | {t.theirs:.3f} "
         f"| {t.difference:+.3f} [{t.low:+.3f}, {t.high:+.3f}] | {_p(t.p)} | {_p(t.p_holm)} "
-        f"| {_p(t.p_wilcoxon)} | {_number(t.d)} | {_number(t.delta)} | {result.verdict(t)} |\n"
+        f"| {_p(t.p_t)} | {_p(t.p_wilcoxon)} | {_number(t.d)} | {_number(t.delta)} "
+        f"| {', '.join(map(str, result.rows(t)))} | {t.detectable:.3f} | {result.verdict(t)} |\n"
         for t in result.tests
     )
 

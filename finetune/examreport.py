@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from finetune import compare, plots
+from finetune import compare, effort, plots
 from finetune.catalogue import HEADLINES
 from finetune.catalogue import markdown as definitions
 from finetune.compare import Versus
+from finetune.effort import Effort
 from finetune.evaluate import Exam, markdown
 from finetune.metrics import HEADLINE
 from finetune.page import html, plain
@@ -19,10 +20,12 @@ def write(
     exams: Sequence[Exam],
     results: Sequence[Versus],
     facts: Mapping[str, str],
+    took: Sequence[Effort] = (),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Path:
     """Write report.md, report.html and pictures/ into `out`; return the HTML file. The first
-    exam is the one under examination; `facts` say of what and how, a line each.
+    exam is the one under examination; `facts` say of what and how, a line each; `took` is what
+    the models took, if that is asked.
     """
     drawn = []
     for picture, path in plots.draw(exams, out / "pictures"):
@@ -35,6 +38,7 @@ def write(
             "\n".join(f"- {plain(key)}: {plain(value)}" for key, value in facts.items()),
             _headline(exams),
             _comparisons(results),
+            *(["## What they took\n\n" + effort.markdown(took)] if took else []),
             "## Pictures\n\n"
             "Lines are 95 % bootstrap intervals over groups of rows.\n\n"
             + "\n\n".join(
