@@ -6,6 +6,7 @@ What a file is, is seen from its content:
     a Wikipedia dump, or answers of its API            finetune.wikipedia
     mediastack's answers                               {"pagination": ..., "data": [...]}
     Clean-Web-Scraper's and other programs' records    JSON lines, a JSON array, CSV, Parquet
+    a saved page, a saved message                      HTML; .eml
     plain text                                         one document, or several with
                                                        <|endoftext|> on lines between them
 """
@@ -28,9 +29,10 @@ from typing import IO, Any, cast
 
 from pydantic import ValidationError
 
+from digest import pipeline
 from digest.errors import ConfigError
 from digest.extract import charset
-from digest.records import Document, fingerprint
+from digest.records import Document, MediaType, RawDocument, Skip, fingerprint
 from digest.schema import DigestFields
 from finetune import wikipedia
 from finetune.containers import Record, records
@@ -58,6 +60,16 @@ _PLACES = {
     "url": ("url", "canonicalUrl", "source_url", "link"),
     "licence": ("licence", "license"),
 }  # fmt: skip
+_BROKEN = (OSError, EOFError, lzma.LZMAError, zlib.error)
+_PROLOGUE = rb"(?>(?:<\?xml[^>]*>|<!--.*?-->|\s)*)"
+_PAGE = re.compile(_PROLOGUE + rb"<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_FEED = re.compile(_PROLOGUE + rb"<(?:rss|feed|rdf:rdf)\b", re.I | re.S)
+# Two fields of a header, of which one is no word that a text's front matter begins with.
+_FIELD = rb"[A-Za-z][A-Za-z0-9-]*:[ \t]?[^\n]*\n(?:[ \t][^\n]*\n)*"
+_MESSAGE = re.compile(
+    rb"(?:From [^\n]*\n)?(?:" + _FIELD + rb"){0,40}?"
+    rb"(?:message-id|mime-version|received|return-path|delivered-to):", re.I
+)  # fmt: skip
 _TEXT_COLUMNS = set(_PLACES["text"])
 _COLUMNS = {name for names in _PLACES.values() for name in names}
 _MAIL = {"mailbox", "gmail", "imap"}
@@ -96,6 +108,9 @@ def read(path: Path, given: Given, report: Report) -> Iterator[Labelled]:
 
     Raises ConfigError if the file cannot be read at all.
     """
+    if media_type := _media_type(path):
+        yield from _saved(path, media_type, given, report)
+        return
     seen: set[str] = set()
     for number, found in enumerate(_found(path), 1):
         try:
@@ -135,10 +150,38 @@ def of_document(document: Document, spec: str, given: Given, report: Report) -> 
             report.refuse(str(error))
 
 
+def _media_type(path: Path) -> MediaType | None:
+    """Of a page or a message, which are read as the sources read them; else None. Raises
+    ConfigError for a feed: what it tells of is elsewhere.
+    """
+    try:
+        with _opened(path) as file:
+            head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except _BROKEN:
+        return None  # which will be told when it is read
+    if _FEED.match(head):
+        raise ConfigError(f"{path} is a feed; name its address instead: feed:https://...")
+    if _PAGE.match(head):
+        return "text/html"
+    return "message/rfc822" if _MESSAGE.match(head) else None
+
+
+def _saved(path: Path, media_type: MediaType, given: Given, report: Report) -> Iterator[Labelled]:
+    """The stories of one page or message."""
+    spec = f"{'mailbox' if media_type == 'message/rfc822' else 'web'}:{path.name}"
+    with _opened(path) as file:
+        raw = RawDocument(spec, media_type, file.read(_WHOLE), path.name)
+    document = pipeline.read(raw)
+    if isinstance(document, Skip):
+        report.refuse(document.reason)
+    else:
+        yield from of_document(document, spec, given, report)
+
+
 def _found(path: Path) -> Iterator[Record | Labelled | ValueError]:
     try:
         yield from _parts(path)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except _BROKEN as error:
         raise ConfigError(f"{path} cannot be read or unpacked: {error}") from error
 
 

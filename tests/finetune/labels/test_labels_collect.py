@@ -139,6 +139,32 @@ It froze<ref name="x" /> often, [https://paper.example the paper] wrote.
 """
 
 
+def test_a_saved_page_and_a_saved_message(tmp_path: Path) -> None:
+    page = put(
+        tmp_path / "page.html",
+        '<?xml version="1.0"?>\n<!DOCTYPE html><html lang="en"><head><title>The bridge</title>'
+        '<meta property="article:published_time" content="2025-03-02T10:00:00Z"></head>'
+        f"<body><nav>Home</nav><article><h1>The bridge</h1><p>{LONG}</p></article></body></html>",
+    )
+    ((row,), _) = collected(page)
+    assert (row.title, row.kind, row.lang, row.licence) == ("The bridge", "web", "en", "")
+    assert row.text.strip() == LONG.strip()
+    message = put(
+        tmp_path / "saved",
+        "Subject: The bridge\nFrom: Bridges <b@example.org>\nMessage-ID: <1@example.org>\n"
+        f"Date: Sun, 02 Mar 2025 10:00:00 +0100\n\n{LONG}\n",
+    )
+    ((row,), _) = collected(message)
+    assert (row.kind, row.licence, row.source) == ("newsletter", "private", "Bridges")
+    assert row.date == "2025-03-02T09:00:00+00:00" and row.text.strip() == LONG.strip()
+
+
+def test_a_saved_feed_is_not_taken_for_a_dump(tmp_path: Path) -> None:
+    feed = put(tmp_path / "f", '<?xml version="1.0"?>\n<rss version="2.0"><channel/></rss>')
+    with pytest.raises(ConfigError, match="is a feed; name its address"):
+        collected(feed)
+
+
 def test_a_wikipedia_dump(tmp_path: Path) -> None:
     pages = (
         page(1, WIKI)
