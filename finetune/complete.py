@@ -15,7 +15,7 @@ from digest.protocols import Answer
 from finetune import tasks
 from finetune.modelfile import ends
 
-WORDS = 48  # tokens of the completions that forms are compared by
+BUDGET = 48  # tokens of the completions that forms are compared by
 
 
 class Writer(Protocol):
@@ -51,7 +51,7 @@ class Model:
         """What the model writes. Raises ConfigError if the prompt lacks something, or the engine
         fails.
         """
-        prompt = self.task.prompt(given)
+        prompt = self.task.prompt(given) or tasks.END  # where texts begin
         answer = self.writer.complete(prompt, max_tokens, self.stops, temperature, seed)
         if answer.finish == "error":
             raise ConfigError(f"the model could not go on: {answer.error}")
@@ -86,14 +86,21 @@ def exported(file: Path) -> Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Words(Agreement):
-    """Agreement of completions: in `fields` stand the words of both, in `same_fields` those
-    before the first difference.
+class Characters(Agreement):
+    """Agreement of completions: in `fields` stand their characters, in `same_fields` those before
+    the first difference.
     """
+
+    @property
+    def share(self) -> float:
+        """Of the characters; where both wrote nothing, of the texts."""
+        if self.fields:
+            return self.same_fields / self.fields
+        return self.same_answers / self.answers if self.answers else 0.0
 
     def __str__(self) -> str:
         return (
-            f"{self.same_fields} of {self.fields} words before the first difference "
+            f"{self.same_fields} of {self.fields} characters before the first difference "
             f"({self.share:.1%}), {self.same_answers} of {self.answers} whole texts"
         )
 
@@ -105,24 +112,22 @@ class Completions:
         self._task, self._stops = task, ends(base)
 
     def answers(self, engine: Writer, questions: Sequence[Question]) -> list[str]:
-        """Greedy completions, with the questions' titles for whatever else a prompt needs."""
+        """Greedy completions, with a question's first words for whatever a prompt needs."""
         try:
             found = []
             for one in questions:
-                given = dict.fromkeys(self._task.asked, one.title)
-                given |= {"title": one.title, "text": one.text}
-                prompt = self._task.prompt(given)
-                found.append(engine.complete(prompt, WORDS, self._stops).text)
+                given = dict.fromkeys(self._task.asked, " ".join(one.text.split()[:8]))
+                prompt = self._task.prompt(given | {"title": one.title, "text": one.text})
+                found.append(engine.complete(prompt, BUDGET, self._stops).text)
             return found
         finally:
             engine.close()
 
-    def compare(self, wanted: Sequence[str], given: Sequence[str]) -> Words:
-        """Word by word, up to the first difference."""
+    def compare(self, wanted: Sequence[str], given: Sequence[str]) -> Characters:
+        """Character by character, up to the first difference."""
         total = same = whole = 0
-        for left, right in zip(wanted, given, strict=True):
-            a, b = left.split(), right.split()
+        for a, b in zip(wanted, given, strict=True):
             total += max(len(a), len(b))
             same += len(list(takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False))))
             whole += a == b
-        return Words(len(wanted), whole, total, same)
+        return Characters(len(wanted), whole, total, same)

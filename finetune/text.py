@@ -80,7 +80,7 @@ class Text:
 
     def prompt(self, given: Given) -> str:
         """The beginning of a text."""
-        return given.get("prompt", given.get("title", given.get("text", "")))
+        return given.get("prompt", "")
 
     def modelfile(self, folder: Path, source: str, adapter: str = "") -> Modelfile:
         """Goes on from the bare prompt."""
