@@ -14,7 +14,7 @@ from digest.prompt import PROMPT_VERSION
 from digest.schema import FIELDS, select
 from digest.settings import Settings
 from integrations.bulk import cluster
-from integrations.bulk.portions import Portion, imported, inputs, portions
+from integrations.bulk.portions import NAME, Portion, imported, inputs, portions
 from integrations.bulk.work import HIDDEN, Ask
 
 SIZE = 256  # rows of a portion: what a kill can cost each worker
@@ -55,7 +55,9 @@ def run(
     if the engine cannot run.
     """
     imported()
-    out = out.absolute()
+    source, out = source.resolve(), out.resolve()
+    if out == source:
+        raise ConfigError(f"{out} cannot be both input and output; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / f"{HIDDEN}lock", thread_local=False)
     try:
@@ -63,7 +65,7 @@ def run(
     except Timeout:
         raise ConfigError(f"another process is at work on {out}; wait for its end") from None
     try:
-        return _run(source.absolute(), out, settings, fields, address, workers, size, progress)
+        return _run(source, out, settings, fields, address, workers, size, progress)
     finally:
         lock.release()
 
@@ -95,7 +97,7 @@ def _run(
             planned.append(portion)
             rows += portion.rows
             progress("read", rows, None)
-    names = [portion.name for portion in planned]
+    names = {portion.name: portion.rows for portion in planned}
     _note(out, {"made_with": made_with, "complete": False, "portions": names})
     for torn in out.glob(f"{HIDDEN}*.parquet.*"):
         torn.unlink()
@@ -106,8 +108,9 @@ def _run(
         for count in cluster.work(missing, ask, address, workers):
             done += count
             progress("digest", done, rows)
-    for stale in {path.name for path in out.glob("*.parquet")} - set(names):
-        (out / stale).unlink()  # of rows that the input no longer has
+    for path in out.glob("*.parquet"):
+        if path.name not in names and NAME.fullmatch(path.name):
+            path.unlink()  # of rows that the input no longer has
     totals = _counted(out, planned, ask, len(missing))
     _note(
         out,

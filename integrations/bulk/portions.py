@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,7 @@ from digest.records import fingerprint
 from integrations.rows import MAX_LINE
 
 COLUMNS = ("id", "title", "text")  # what is read of a row; only `text` must be there
+NAME = re.compile(r".+-\d{6,}-[0-9a-f]{16}\.parquet")  # of the file of a portion
 _DECODED = 256  # rows of a Parquet file that are Python objects at once
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.errors import ConfigError, EngineUnavailable
@@ -38,6 +38,7 @@ def _ask(out: Path, **changes: Any) -> work.Ask:
     return replace(ask, **changes)
 
 
+@settings(deadline=None)  # it writes files
 @given(lines, st.integers(1, 8))
 def test_portions_hold_every_line_once(
     tmp_path_factory: pytest.TempPathFactory, given_lines: list[bytes], size: int
@@ -55,6 +56,7 @@ def test_portions_hold_every_line_once(
     assert all(bool(row.error) != bool(row.text) for row in rows)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.one_of(texts, st.none()), st.one_of(texts, st.none())), max_size=40),
     st.integers(1, 7),
@@ -173,20 +175,26 @@ def test_other_jobs_are_kept_apart(tmp_path: Path) -> None:
     """All of these end before a cluster is asked for."""
     file, out = tmp_path / "in.jsonl", tmp_path / "out"
     file.write_text("")
-    settings = Settings(engine="extractive")
-    assert job.run(file, out, settings, size=3).rows == 0
+    chosen = Settings(engine="extractive")
+    assert job.run(file, out, chosen, size=3).rows == 0
     assert json.loads((out / job.MANIFEST).read_text())["complete"] is True
     with pytest.raises(ConfigError, match="begun with the fields"):
-        job.run(file, out, settings, ("title",), size=3)
+        job.run(file, out, chosen, ("title",), size=3)
     with pytest.raises(ConfigError, match="begun with the size 3, not 4"):
-        job.run(file, out, settings, size=4)
+        job.run(file, out, chosen, size=4)
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.parquet").write_bytes(b"")
     with pytest.raises(ConfigError, match="files of another kind"):
-        job.run(file, other, settings)
+        job.run(file, other, chosen)
     assert (other / "mine.parquet").exists()
+    (out / "mine.parquet").write_bytes(b"")
+    (out / "in.jsonl-000000-0123456789abcdef.parquet").write_bytes(b"")  # of rows that are gone
+    job.run(file, out, chosen, size=3)
+    assert [path.name for path in out.glob("*.parquet")] == ["mine.parquet"]
+    with pytest.raises(ConfigError, match="both input and output"):
+        job.run(out, out, chosen)
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(ConfigError, match=r"no \.parquet and no \.jsonl"):
-        job.run(empty, tmp_path / "new", settings)
+        job.run(empty, tmp_path / "new", chosen)
