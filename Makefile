@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help report test fix docs bench mcpb clean
+.PHONY: help report test fix docs bench mcpb ray clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -37,6 +37,10 @@ mcpb: .venv/dev ## pack dist/digest.mcpb, the bundle for desktop assistants
 fuzz: .venv/dev ## feed broken content to every reader for SECONDS (300); ATHERIS=1: steered by coverage
 	$(if $(ATHERIS),$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3')
 	$(BIN)/python tests/fuzz.py $(if $(ATHERIS),atheris) $(or $(SECONDS),300)
+
+ray: .venv/dev ## install Ray (200 MB) and test `digest bulk` on it, killed for real
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
+	$(BIN)/pytest tests/integrations/test_bulk_ray.py
 
 clean: ## remove what was made here (not the model in the user's cache)
 	rm -rf .venv dist reports runs
