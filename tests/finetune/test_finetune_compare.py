@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.evaluation import compare
@@ -126,6 +126,7 @@ def test_prices() -> None:
         effort.Price.parse("cheap")
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.integers(-20, 20), min_size=2, max_size=60))
 def test_paired_t_and_counts(values: list[int]) -> None:
     """Against scipy's own test of the two samples."""

@@ -138,6 +138,7 @@ class Service:
     """What the service holds, and what it was asked."""
 
     base: Path
+    name: str = "tiny/base"  # of the one model it trains
     url: str = ""
     models: dict[str, Model] = field(default_factory=dict)
     saved: dict[str, bytes] = field(default_factory=dict)  # tinker path -> state
@@ -230,7 +231,7 @@ class Service:
         self.asked.append((path, None))
         match path.removeprefix("/api/v1/").split("/"):
             case ["get_server_capabilities"]:
-                able = {"model_name": "tiny/base", "max_context_length": 2048, "sampleable": True}
+                able = {"model_name": self.name, "max_context_length": 2048, "sampleable": True}
                 return _json(supported_models=[able | {"trainable": True}])
             case ["samplers", sampler]:
                 return _json(sampler_id=sampler, base_model="tiny", model_path=None)
@@ -257,9 +258,9 @@ def _json(**told: Any) -> tuple[str, bytes]:
 
 
 @contextmanager
-def serve(base: Path) -> Iterator[Service]:
+def serve(base: Path, name: str = "tiny/base") -> Iterator[Service]:
     """The service over this base, and only with the key."""
-    service = Service(base)
+    service = Service(base, name)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
