@@ -162,7 +162,7 @@ def _together(plan: "Plan", study: "Study", workers: int, progress: Progress) ->
     stopping = _until_signal()
     for process in processes:
         process.start()
-    told = False
+    told, shown = False, -1
     while any(process.is_alive() for process in processes):
         if stopping() and not told:
             told = True
@@ -170,6 +170,9 @@ def _together(plan: "Plan", study: "Study", workers: int, progress: Progress) ->
                 process.terminate()
         time.sleep(_LOOK)
         done = ended(study)
+        if len(done) == shown:
+            continue
+        shown = len(done)
         values = [trial.value for trial in done if trial.value is not None]
         note = f"{len(values)} whole, {sum(process.is_alive() for process in processes)} workers"
         progress("search", len(done), plan.config.search.trials, note)

@@ -40,6 +40,8 @@ _HABITS = {
 def habits(found: Sequence[Habits]) -> "Figure | None":
     """What the judges do whatever they judge."""
     judges = [one.judge for one in found]
+    if not any(one.ties.n for one in found):  # nobody was asked anything
+        return None
     drawn, axes = style.figure(style.height(2 * len(_HABITS), len(judges), 2.2))
     looks = _looks(judges)
     for line, name in enumerate(_HABITS):

@@ -87,10 +87,6 @@ class Ollama(ChatService):
         super().stop()
 
     def said(self, body: dict[str, Any]) -> str:
-        asked = json.loads(body["messages"][-1]["content"]) if "winner" in str(body) else None
-        if asked:  # as a judge: the one whose title stands in the document
-            true = [n for n in "AB" if asked[n]["title"] in asked["document"]["title"]]
-            return json.dumps({"reason": "r", "winner": true[0] if len(true) == 1 else "tie"})
         _, reply, _ = self.answer(body)
         assert isinstance(reply, dict)
         return str(reply["choices"][0]["message"]["content"])

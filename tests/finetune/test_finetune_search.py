@@ -20,6 +20,8 @@ from finetune.config import Config, load
 from finetune.search import Plan, Worker, check, ended, open_study, start
 from finetune.space import Range
 
+from .recipes import DOCS, blocks, play
+
 pytest.importorskip("optuna", reason="the extra `search` is not installed")
 
 TOML = """
@@ -364,3 +366,17 @@ def test_plots_are_of_what_there_is(file: Path) -> None:
     (rate,) = [line for line in report.splitlines() if line.startswith("| `train.lr` |")]
     assert float(rate.split("|")[2]) > 0.8  # the bowl is one of the rate
     assert search.ended(study)
+
+
+def test_every_command_of_the_page(
+    base: Path, rows_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (toml,) = blocks(DOCS / "search.md", "toml")
+    Path("finetune.toml").write_text(toml)
+    tiny = ("train.epochs=1", "train.threads=1", "train.validate_every=1", f"data.rows={rows_file}")
+    few = ("search.trials=2", "train.examine_every=0", "data.split.validation=0.25")
+    small = {"finetune search": (*tiny, *few)}
+    ran = play("search.md", base, monkeypatch, {**small, "finetune train": tiny[:2]})
+    assert len(ran) == 2
+    assert Path("runs/digest/adapter/adapter_model.safetensors").is_file()
