@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from digest.cutting import shorten
+from digest.editing import edit
 from digest.engines.extractive import ExtractiveEngine, extract
 from digest.errors import EngineUnavailable, InvalidAnswer
 from digest.grammar import answer_budget
-from digest.grounding import ground
-from digest.headline import settle_title
 from digest.prompt import PROMPT_VERSION, messages, system
 from digest.protocols import Answer, Ask, Engine
 from digest.records import Digest, Item, Provenance
@@ -199,11 +198,8 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
         whence = "taken from the text itself, because"
         degraded = f"{', '.join(work.missing)} {whence} {work.reason}"
         work.found.update(extract(item.title, item.text, work.missing).as_dict())
-    written = str(work.found.get("title", ""))
-    if written:
-        work.found["title"] = settle_title(written, item.title, item.text)
     fields = validate({name: work.found[name] for name in asked}, asked)
-    grounded = ground(fields, item.title, item.text)
+    edited = edit(fields, item.title, item.text, engine.model)
     provenance = Provenance(
         engine=engine.name,
         model=engine.model,
@@ -212,7 +208,8 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
         tokens_out=work.tokens_out,
         tokens_cut=work.tokens_cut,
         degraded=degraded,
-        dropped=grounded.dropped,
-        replaced_title=written if written != (fields.title or "") else "",
+        dropped=edited.dropped,
+        dropped_themes=edited.themes,
+        replaced_title=edited.title,
     )
-    return Digest(grounded.fields, provenance)
+    return Digest(edited.fields, provenance)

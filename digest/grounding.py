@@ -34,12 +34,12 @@ class Grounded:
 def ground(fields: DigestFields, title: str, text: str) -> Grounded:
     """Remove names and companies that do not occur in title or text."""
     source = fold(f"{title}\n{text}")
-    foreign = not _latin(source)
+    foreign = not latin(source)
     kept: dict[str, Any] = {}
     dropped: dict[str, None] = {}
     for field in GROUNDED:
         names = getattr(fields, field) or []
-        kept[field] = [n for n in names if occurs(n, source) or (foreign and _latin(n))]
+        kept[field] = [n for n in names if occurs(n, source) or (foreign and latin(n))]
         dropped.update(dict.fromkeys(n for n in names if n not in kept[field]))
     if not dropped:
         return Grounded(fields, ())
@@ -66,9 +66,9 @@ def occurs(name: str, folded: str) -> bool:
     return re.search(anywhere, folded) is not None
 
 
-def _latin(text: str) -> bool:
+def latin(text: str) -> bool:
     """Whether most letters of `text` are Latin."""
     letters = [c for c in text[:4000] if c.isalpha()]
     # Latin letters end at U+024F, but for the phonetic and Vietnamese extensions.
-    latin = sum(c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in letters)
-    return latin * 2 >= len(letters)
+    near = sum(c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in letters)
+    return near * 2 >= len(letters)

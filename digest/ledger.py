@@ -189,7 +189,8 @@ class Ledger(Outbox):
         if row is None:
             return None
         provenance = json.loads(row["provenance"])
-        provenance["dropped"] = tuple(provenance["dropped"])
+        for name in ("dropped", "dropped_themes"):
+            provenance[name] = tuple(provenance.get(name, ()))
         return Digest(DigestFields.model_validate_json(row["digest"]), Provenance(**provenance))
 
     def keep(self, item: Item, fields: Sequence[str], model: str, digest: Digest) -> None:

@@ -96,6 +96,7 @@ class Provenance:
     tokens_cut: int = 0  # tokens of text left out because the item was too long
     degraded: str = ""  # why this is not the model's full answer; "" if it is
     dropped: tuple[str, ...] = ()  # names that do not occur in the text, removed
+    dropped_themes: tuple[str, ...] = ()  # neither taught to the model nor in the text, removed
     replaced_title: str = ""  # the model's title, where the author's own stands in its place
 
 

@@ -1,9 +1,8 @@
 """Examine a model on labelled rows: DIR/predictions.jsonl and DIR/metrics.json.
 
 Every row is asked once, as `digest.prompt` asks, over as much of its text as the product reads.
-Names that do not occur in the text are removed and counted, and a headline that lost the author's
-gives way to it, as in the product; there is no retry and no second engine, so that an invalid
-answer shows as one.
+The answers are edited as in the product (digest.editing), and removed names are counted; there is
+no retry and no second engine, so that an invalid answer shows as one.
 """
 
 import json
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from digest.analyze import TEXT_TOKENS
 from digest.cutting import shorten
+from digest.editing import edit
 from digest.errors import ConfigError, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.grounding import ground
-from digest.headline import settle_title
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, Row, parse, select
@@ -69,6 +68,8 @@ def predict(
     asks = [
         Ask(ask(row.title, text), asked, budget) for row, (text, _) in zip(rows, texts, strict=True)
     ]
+    # A baseline writes no headlines of its own that could lose the author's.
+    check = ground if engine.name == Baseline.name else partial(edit, model=engine.model)
     found: dict[int, Prediction] = {}
     for answer in engine.answer(asks):
         row = rows[answer.index]
@@ -76,10 +77,7 @@ def predict(
         if answer.finish == "stop" or (task and answer.finish == "length"):
             try:
                 said = summaries.read(answer.text) if task else parse(answer.text, asked)
-                if said.title and engine.name != Baseline.name:
-                    own = settle_title(said.title, row.title, row.text)
-                    said = said.model_copy(update={"title": own})
-                grounded = ground(said, row.title, row.text)
+                grounded = check(said, row.title, row.text)
             except InvalidAnswer:
                 grounded = None
         found[answer.index] = Prediction(

