@@ -50,18 +50,80 @@ def write(
     """Write README.md into `out`. `exams` maps a column's title to its metrics, `agreement` a
     form's name to how often it answers as the trained model does.
     """
-    parts = [
-        _head(),
-        _use(),
-        _data(run.data),
-        _training(run, averaged),
-        _results(exams),
-        _agreement(agreement),
-        _limits(run),
-    ]
+    if run.config.get("task", "digest") != "digest":
+        parts = [_taught(run), _rows(run.data), _learnt(run, averaged), _agreement(agreement)]
+    else:
+        parts = [
+            _head(),
+            _use(),
+            _data(run.data),
+            _training(run, averaged),
+            _results(exams),
+            _agreement(agreement),
+            _limits(run),
+        ]
     target = out / "README.md"
     target.write_text("\n".join(parts), "utf-8")
     return target
+
+
+# --- other tasks ---------------------------------------------------------------------------------
+
+
+def _taught(run: Run) -> str:
+    """What it is, for a task beside digests: no more is said than the run knows."""
+    config = run.config
+    told = {"text": "goes on with texts like those that it was trained on",
+            "template": f"fills in the template `{config['template']}`",
+            "summarize": f"summarizes texts in the language `{config['lang']}`, in at most "
+                         f"{config['n_words']} words"}[config["task"]]  # fmt: skip
+    return f"""---
+library_name: gguf
+tags: [lora, {config["task"]}]
+---
+
+# A model that {told}
+
+A LoRA adapter over {config["base"] or "the base that Digest pins"}, made by `digest finetune train
+--task {config["task"]}`. `task.json` says what it was taught, the `Modelfile` how Ollama asks it.
+What it writes may be false, and may repeat what it was trained on.
+"""
+
+
+def _rows(data: dict[str, Any]) -> str:
+    lines = "".join(
+        f"| {name} | {data[name]['rows']} | {data[name]['groups']} | `{data[name]['sha256']}` |\n"
+        for name in ("train", "validation")
+    )
+    licences = data["train"]["licences"]
+    named = ", ".join(f"{name or 'none named'} ({count})" for name, count in licences.items())
+    return f"""## Data
+
+Licences of the training rows: {named}. Groups never cross the split.
+
+| part | rows | groups | SHA-256 |
+|---|---|---|---|
+{lines}"""
+
+
+def _learnt(run: Run, averaged: int) -> str:
+    how, lora = run.config["train"], run.config["lora"]
+    steps = [entry for entry in run.log if "step" in entry]
+    losses = [entry["validation"] for entry in steps if "validation" in entry]
+    measured = (
+        f"validation loss {losses[0]:.3f}, then {losses[-1]:.3f}" if losses else "none measured"
+    )
+    kind = ", rsLoRA" if lora["rslora"] else ""
+    kind += ", embedding and output head whole" if lora["embeddings"] else ""
+    tokens = sum(entry["tokens"] for entry in steps)
+    return f"""## Training
+
+Rank {lora["rank"]}, alpha {lora["alpha"]:g}{kind}; {len(steps)} steps, {tokens:,} tokens, learning
+rate {how["lr"]:g}; on held-out rows: {measured}. Checkpoints averaged: {averaged}.
+"""
+
+
+# --- digests -------------------------------------------------------------------------------------
 
 
 def _head() -> str:

@@ -152,7 +152,7 @@ def train(
                 break
         if 0 < how.patience <= best.waited:
             log({"event": "no better examination", "since": best.step, "waited": best.waited})
-    return world.told(partial(_finish, out, best.step or total))
+    return world.told(partial(_finish, config, best.step or total))
 
 
 class _Watch:
@@ -177,13 +177,13 @@ class _Watch:
         return seen
 
 
-def _finish(out: Path, step: int) -> Path:
+def _finish(config: Config, step: int) -> Path:
     """Make `out/adapter` of a checkpoint."""
-    target = out / "adapter"
+    target = config.out / "adapter"
     target.mkdir(exist_ok=True)
-    for name in (WEIGHTS, CONFIG, tasks.FILE):
-        if (source := _checkpoint(out, step) / name).is_file():  # digests have no task.json
-            shutil.copyfile(source, target / name)
+    for name in (WEIGHTS, CONFIG):
+        shutil.copyfile(_checkpoint(config.out, step) / name, target / name)
+    tasks.save(target, tasks.settings(config))
     return target
 
 

@@ -48,6 +48,9 @@ def test_titles(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     made = parse(Path("titles/Modelfile").read_text())
     assert made.template == "### title: {{ .Prompt }} ### description:"
     assert json.loads(Path("titles/task.json").read_text())["task"] == "template"
+    card = Path("titles/README.md").read_text()
+    facts = json.loads(Path("runs/titles/data/facts.json").read_text())
+    assert "fills in the template `### title:" in card and facts["train"]["sha256"] in card
 
 
 def test_summaries(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
