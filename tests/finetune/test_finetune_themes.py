@@ -1,6 +1,5 @@
 """The themes that ship beside an adapter."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from digest.schema import DigestFields, Row
@@ -10,7 +9,7 @@ from finetune import themes
 def row(number: int, *tags: str) -> Row:
     return Row(
         id=str(number), group=str(number), kind="news", lang="en", title="", text="A text.",
-        date=datetime(2026, 1, 1, tzinfo=UTC), source="s", url="", licence="CC0-1.0",
+        date="2026-01-01", source="s", url="", licence="CC0-1.0",
         digest=DigestFields(key_insights=list(tags)),
     )  # fmt: skip
 
