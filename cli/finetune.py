@@ -10,6 +10,7 @@ from cli.evaluation import compare, evaluate
 from cli.export import export
 from cli.judge import judge
 from cli.progress import Progress
+from cli.publish import publish
 from cli.search_runs import search
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def average(adapters: tuple[Path, ...], out: Path) -> None:
 finetune.add_command(evaluate)
 finetune.add_command(compare)
 finetune.add_command(export)
+finetune.add_command(publish)
 finetune.add_command(search)
 finetune.add_command(judge)
 finetune.add_command(tasks.complete)
