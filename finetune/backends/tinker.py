@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from digest.errors import AccessError, ConfigError, EngineError, EngineUnavailable, WeightsError
 from digest.prompt import STOP
 from digest.schema import Row
-from finetune import data
+from finetune import data, distributed
 from finetune import train as loop
 from finetune.adapters import CONFIG, WEIGHTS, Adapter
 from finetune.base import Tokens
@@ -64,7 +64,8 @@ class TinkerLearner:
 
     def __init__(self, config: Config, base: Path) -> None:
         self._lora = lora(config)  # what is wrong with the configuration is said first
-        if len(Tokens.load(base).prompt(STOP)) != 1:
+        chats = config.task in ("digest", "summarize")
+        if chats and len(Tokens.load(base).prompt(STOP)) != 1:
             raise ConfigError(
                 f"the tokenizer in {base} does not know {STOP}, with which every answer ends; "
                 "choose a base whose chats are ChatML, e.g. Qwen3"
@@ -250,14 +251,25 @@ def lora(config: Config) -> dict[str, Any]:
         wrong = "it adapts whole groups; set lora.targets to any of " + ", ".join(
             f"[{', '.join(parts)}]" for parts in _GROUPS.values()
         )
-    elif config.lora.dropout:
-        wrong = "it has no dropout; set lora.dropout=0"
+    elif unknown := [key for key, given in _elsewhere(config).items() if given]:
+        wrong = f"it does not take {unknown[0]}; leave it out, or set train.backend=peft"
     elif config.init and not config.init.startswith("tinker://"):
         wrong = "it starts from its own checkpoints; set init to a tinker:// path or leave it out"
     if wrong:
         raise ConfigError(f"the backend tinker: {wrong}")
     model, rank, seed = config.tinker.model, config.lora.rank, config.train.seed
     return {"base_model": model, "rank": rank, "seed": seed, **groups}
+
+
+def _elsewhere(config: Config) -> dict[str, bool]:
+    """What only a model in this process can be told."""
+    return {
+        "lora.dropout": config.lora.dropout > 0,
+        "lora.rslora": config.lora.rslora,
+        "lora.embeddings": config.lora.embeddings,
+        "train.load_in_4bit": config.train.load_in_4bit,
+        "more than one process": distributed.world().size > 1,
+    }
 
 
 def datum(example: data.Example, weight: float) -> "tinker.Datum":

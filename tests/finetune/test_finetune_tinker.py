@@ -139,7 +139,10 @@ def test_loss_weights_are_the_mask_of_the_others(base: Path, rows: list[Row]) ->
     [
         (["tinker.model="], "set tinker.model"),
         (["lora.targets=['q_proj']"], "whole groups"),
-        (["lora.dropout=0.1"], "lora.dropout=0"),
+        (["lora.dropout=0.1"], "does not take lora.dropout"),
+        (["lora.rslora=true"], "does not take lora.rslora"),
+        (["lora.embeddings=true"], "does not take lora.embeddings"),
+        (["train.load_in_4bit=true"], "does not take train.load_in_4bit"),
         (["init=runs/digest/adapter"], "tinker:// path"),
     ],
 )
