@@ -94,11 +94,14 @@ def _documents(
     "--search", "text", default="", metavar="WORDS", help="Only stories with all of them."
 )
 @click.option("--min-relevance", default=0, help="Only stories with at least this score.")
+@click.option("--report", "reports", type=existing, multiple=True,
+              help="A report's markdown that you corrected. Repeatable.")  # fmt: skip
 @options.common(options.source, options.since, options.ledger, options.config, options.json_output)
 def harvest(
     out: Path,
     text: str,
     min_relevance: int,
+    reports: tuple[Path, ...],
     source: tuple[str, ...],
     since: str | None,
     ledger: Path | None,
@@ -107,13 +110,14 @@ def harvest(
 ) -> None:
     """Take the stories of your own ledger as documents, with their digests as drafts.
 
-    A draft is not learnt from before `review` accepts or corrects it. Harvest again and new
-    stories are added; what was reviewed stays.
+    A draft is not learnt from before `review` accepts or corrects it, or before you corrected it
+    in the markdown of a report. Harvest again and new stories are added; what was reviewed stays.
     """
     from digest import settings
     from digest.errors import LedgerError
     from digest.ledger import utc
     from digest.queries import Search
+    from finetune import corrections
     from finetune import harvest as ledgers
 
     chosen = settings.load(config, ledger=ledger)
@@ -121,12 +125,15 @@ def harvest(
         raise LedgerError(f"there is no ledger {chosen.ledger}; run `digest run` first")
     begin = utc(options.start_of(since)) if since else ""
     search = Search(text=text, since=begin, sources=source, min_relevance=min_relevance)
-    told = ledgers.harvest(chosen.ledger, out, search)
+    changed = [one for path in reports for one in corrections.read(path, chosen.ledger)]
+    told = ledgers.harvest(chosen.ledger, out, search, changed)
     if as_json:
         options.print_json(asdict(told))
         return
     click.echo(f"{told.new} new documents, {told.drafts} of them with a draft")
     click.echo(f"{told.kept} were there, {told.reviewed} of them reviewed")
+    if reports:
+        click.echo(f"{len(changed)} corrections in reports, {told.corrected} taken")
 
 
 @click.command()

@@ -5,8 +5,9 @@ nothing. In review it is accepted or corrected, and so becomes one; what was cor
 the ledger is harvested again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from digest.queries import Found, Reader, Search
 from digest.records import fingerprint
 from digest.schema import DigestFields
 from finetune.collect import KINDS
-from finetune.labelled import Labelled, Made, alone, stream, write
+from finetune.corrections import Correction
+from finetune.labelled import Labelled, Made, Review, alone, stream, write
 from finetune.language import language
 
 _PAGE = 200  # items read at once
@@ -28,17 +30,29 @@ class Harvest:
     drafts: int = 0  # of the new, those that have a digest
     kept: int = 0  # rows that the file had
     reviewed: int = 0  # of these, by a person
+    corrected: int = 0  # rows that a report's corrections were put into
     sources: dict[str, int] = field(default_factory=dict)
 
 
-def harvest(ledger: Path, out: Path, search: Search) -> Harvest:
-    """Add to `out` the stories of the ledger that it does not have. Raises LedgerError."""
+def harvest(
+    ledger: Path, out: Path, search: Search, corrections: Sequence[Correction] = ()
+) -> Harvest:
+    """Add to `out` the stories of the ledger that it does not have; corrections of a story make
+    it a reviewed one, unless it was reviewed before. Raises LedgerError.
+    """
     told = Harvest()
+    corrected = {
+        found.id: one.labels()
+        for found, _ in (stories(ledger, search) if corrections else ())
+        for one in corrections
+        if one.meets(found)
+    }
     here: set[str] = set()
 
     def lines() -> Iterator[bytes]:
         if out.exists():
-            for row in stream(out):
+            for kept in stream(out):
+                row = _corrected(kept, corrected, told)
                 here.add(fingerprint(row.title, row.text))
                 told.kept += 1
                 told.reviewed += row.review is not None
@@ -48,7 +62,7 @@ def harvest(ledger: Path, out: Path, search: Search) -> Harvest:
             if mark in here:  # the same story told twice is one document
                 continue
             here.add(mark)
-            row = _row(found, source)
+            row = _corrected(_row(found, source), corrected, told)
             told.new += 1
             told.drafts += row.draft is not None
             told.sources[source] = told.sources.get(source, 0) + 1
@@ -57,6 +71,17 @@ def harvest(ledger: Path, out: Path, search: Search) -> Harvest:
     with alone(out):
         write(out, lines())
     return told
+
+
+def _corrected(row: Labelled, corrected: Mapping[str, DigestFields], told: Harvest) -> Labelled:
+    """The row with what a person made of it in a report."""
+    labels = corrected.get(row.id)
+    if labels is None or row.review is not None:
+        return row
+    told.corrected += 1
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    review = Review(verdict="edited", at=at, was=row.offered)
+    return row.model_copy(update={"digest": labels, "review": review})
 
 
 def stories(ledger: Path, search: Search) -> Iterator[tuple[Found, str]]:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -388,6 +389,44 @@ def test_a_ledger_is_harvested_and_corrections_stay(
     said = json.loads(digest("harvest", "--ledger", ledger, "--out", out, "--json").stdout)
     assert (said["new"], said["kept"], said["reviewed"]) == (1, 1, 1)
     assert [found.digest.title for found in stream(out)] == ["A person wrote this", None]
+
+
+def test_corrections_in_a_report_are_labels(digest: Callable[..., Any], tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from cli.main import main
+
+    notes, ledger, out = tmp_path / "notes", tmp_path / "ledger.db", tmp_path / "rows.jsonl"
+    notes.mkdir()
+    put(notes / "bridge.md", f"# The bridge\n\n{LONG}\n")
+    put(notes / "mill.md", f"# The mill\n\n{LONG.replace('bridge', 'mill')}\n")
+    command = ["run", "--source", f"folder:{notes}", "--engine", "extractive", "--since", "9w",
+               "--ledger", str(ledger), "--out", str(tmp_path / "reports")]  # fmt: skip
+    assert CliRunner().invoke(main, command).exit_code == 0
+    (report,) = (tmp_path / "reports").glob("*.md")
+    harvest = ("harvest", "--ledger", ledger, "--out", out, "--report", report, "--json")
+    first = json.loads(digest(*harvest).stdout)
+    assert (first["new"], first["corrected"]) == (2, 0)  # nothing was changed yet
+    made = report.read_text("utf-8")
+    assert "### 1. The bridge" in made or "### 2. The bridge" in made
+    edited = made.replace(". The bridge\n", ". Old *bridge* opens again\n", 1)
+    at = edited.index(". Old *bridge*")
+    edited = edited[:at] + re.sub(r"\*\*\d+/10\*\*", "**3/10**", edited[at:], count=1)
+    report.write_text(edited, "utf-8")
+    again = json.loads(digest(*harvest).stdout)
+    assert (again["kept"], again["corrected"], again["reviewed"]) == (2, 1, 1)
+    rows = {row.title: row for row in stream(out)}
+    bridge = rows["The bridge"]
+    assert bridge.review and bridge.review.verdict == "edited" and bridge.draft
+    assert bridge.digest.title == "Old bridge opens again" and bridge.digest.relevance_score == 3
+    assert bridge.digest.summary == bridge.draft.summary  # seen, and left as it was
+    assert bridge.digest.names is None  # not shown there
+    assert rows["The mill"].review is None
+    assert json.loads(digest(*harvest).stdout)["corrected"] == 0  # once
+    report.write_text(edited.replace("Old *bridge* opens again", "B"), "utf-8")
+    assert "at least 3 characters" in digest(*harvest[:-1], code=2).output
+    put(report, "# Not a report")
+    assert "is no report of" in digest(*harvest[:-1], code=2).output
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no shared data beside the repository")
