@@ -41,7 +41,7 @@ def _start(source: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def _until(condition: Callable[[], object], seconds: float = 120) -> None:
+def _until(condition: Callable[[], object], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
