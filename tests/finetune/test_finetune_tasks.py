@@ -46,6 +46,7 @@ class Characters:
 # --- templates -----------------------------------------------------------------------------------
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(VALUES, VALUES)
 def test_what_is_given_and_what_is_learnt_make_the_whole(title: str, text: str) -> None:
     values = {"title": title, "text": text}
@@ -123,6 +124,7 @@ def test_only_what_comes_after_the_mark_is_learnt() -> None:
 # --- texts ---------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=1), st.integers(2, 9))
 def test_every_token_of_a_text_is_learnt_once(text: str, length: int) -> None:
     row = Sample(id="1", group="1", text=text)
@@ -137,7 +139,7 @@ def test_every_token_of_a_text_is_learnt_once(text: str, length: int) -> None:
 
 
 @given(st.lists(st.sampled_from(["word ", "line\n", "\n\n", "x" * 999]), max_size=120))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_pieces_of_a_long_text_make_it_again(parts: list[str]) -> None:
     text = "".join(parts) * 3
     pieces = list(cut(text))
