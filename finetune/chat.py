@@ -205,9 +205,7 @@ class ChatEngine:
         if status in {402, 429}:
             raise EngineUnavailable(f"{where}: the account's quota is used up ({error})")
         if status == 404:
-            raise ConfigError(
-                f"{where} has no model {self.model!r} ({error}); write URL#MODEL"
-            )
+            raise ConfigError(f"{where} has no model {self.model!r} ({error}); write URL#MODEL")
         return Answer(index, "", "error", error=f"refused with status {status}: {error}")
 
 
