@@ -111,6 +111,24 @@ def appendix(
         ],
     )
     yield from _list(
+        "Themes dropped",
+        "The model wrote these themes, but it was not taught them and the text does not say them.",
+        [
+            f"{reference(one)}: {_names(one.digest.provenance.dropped_themes)}"
+            for one in made
+            if one.digest.provenance.dropped_themes
+        ],
+    )
+    yield from _list(
+        "Headlines kept",
+        "The author’s own stands here: the model’s had lost it.",
+        [
+            f"{reference(one)}: {text(one.digest.provenance.replaced_title, 200)}"
+            for one in made
+            if one.digest.provenance.replaced_title
+        ],
+    )
+    yield from _list(
         "Warnings while reading",
         "",
         _by_reason(

@@ -26,6 +26,8 @@ def analyzed(
     degraded="",
     tokens_cut=0,
     dropped=(),
+    dropped_themes=(),
+    replaced_title="",
     also=(),
     document=(),
     item_title=None,
@@ -48,7 +50,7 @@ def analyzed(
     made = DigestFields.model_construct(title=title, **{"relevance_score": 5, **fields})
     provenance = Provenance(
         engine, "" if engine == "extractive" else "digest q8_0", "1", 100, 50, tokens_cut, degraded,
-        tuple(dropped),
+        tuple(dropped), tuple(dropped_themes), replaced_title,
     )  # fmt: skip
     home = Document(id=document_id, items=(item,), **known)
     return Analyzed(home, item, Digest(made, provenance), tuple(also))

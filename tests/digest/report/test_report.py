@@ -273,7 +273,14 @@ def test_the_appendix_names_what_was_left_out_and_why(make):
         "h", "folder:news", "h.eml", "Hidden Post", "", None, "", "", (), 4, ("Odd charset.",)
     )
     markdown = write(
-        [make(tokens_cut=311, dropped=["Acme_Corp"])],
+        [
+            make(
+                tokens_cut=311,
+                dropped=["Acme_Corp"],
+                dropped_themes=["Naval Study"],
+                replaced_title="A pier opens",
+            )
+        ],
         [
             Skip("folder:news", "a.eml", "no readable part"),
             Skip("folder:news", "b.eml", "no readable part"),
@@ -287,6 +294,8 @@ def test_the_appendix_names_what_was_left_out_and_why(make):
         "- `feed:https://example.org/f`: The server answered 503.",
         "311 tokens left out",
         "Acme_Corp",
+        "Naval Study",
+        "A pier opens",
         "- Hidden Post: 4",
         "- Odd charset. (1): Hidden Post",
     ):
