@@ -34,6 +34,11 @@ _BATCH = 512  # tokens computed at once
 # on either. libgomp reads it once, when llama.cpp is loaded.
 _SPINS = "1000"
 
+# What breaks a loop, for an answer that ran into one. Asked of every answer it would spoil the good
+# ones: a company that is a theme already would not be named again (docs/lab-log.md).
+_LOOSEN = {"repeat_penalty": 1.1, "repeat_last_n": 128}
+_LOOK = 32  # tokens between two looks for a loop
+
 
 class EmbeddedEngine:
     """Runs the weights that `digest.engines.weights.find` names, or those given."""
@@ -52,12 +57,14 @@ class EmbeddedEngine:
     ) -> None:
         """Load the model; 0 = what fits this machine. Raises EngineUnavailable.
 
-        Without `grammar` it says what the bare model says, greedily, score included: for
-        examination only. With `exact` an answer depends on nothing but the weights, at a third of
-        the speed: attention is not rounded to half floats, and one question is asked at a time,
-        because what else is in a batch changes the order of sums. For comparing models.
+        Without `grammar` it says what the bare model says, score included: for examination only.
+        An answer that runs in circles is asked for once more, less greedily.
+
+        With `exact` an answer depends on nothing but the weights, at a third of the speed:
+        attention is not rounded to half floats, and one question is asked at a time, because what
+        else is in a batch changes the order of sums; what has no end is cut. For comparing models.
         """
-        self._grammar = grammar
+        self._grammar, self._exact = grammar, exact
         if "OMP_WAIT_POLICY" not in os.environ:
             os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
         try:
@@ -151,6 +158,11 @@ class EmbeddedEngine:
         if self._grammar:
             request["grammar"] = object_gbnf(ask.schema) if ask.schema else gbnf(ask.fields)
         answer = _answer(index, self._complete(request, stop))
+        # Few answers but loops get so long.
+        if answer.finish == "length" and not (self._exact or stop.is_set()):
+            first = answer.tokens_out
+            answer = _answer(index, self._complete(request | _LOOSEN, stop))
+            answer = replace(answer, tokens_out=first + answer.tokens_out)
         scored = self._grammar and not ask.schema
         if scored and (written := until_score(answer.text)) and not stop.is_set():
             # A second question, of two tokens, over what the slot still holds: probabilities of
@@ -161,15 +173,29 @@ class EmbeddedEngine:
         return answer
 
     def _complete(self, request: dict[str, Any], stop: threading.Event) -> list[bytes]:
-        """The events of one greedy completion, broken off within a token when `stop` is set."""
+        """The events of one greedy completion.
+
+        Broken off within a token when `stop` is set, and soon after the model has begun to say
+        the same over and over; this ends like a budget that is spent.
+        """
         events: list[bytes] = []
+        written = ""
+        looping = False
 
         def take(event: bytes) -> bool:
+            nonlocal written, looping
             events.append(event)
-            return stop.is_set()
+            if len(events) % _LOOK == 0:
+                written += _answer(0, events[-_LOOK:]).text
+                looping = loops(written)
+            return looping or stop.is_set()
 
         greedy = {"temperature": 0, "stream": True, "stream_options": {"include_usage": True}}
         self._server.handle_completions(json.dumps(greedy | request).encode(), take)
+        if looping:
+            cut = {"choices": [{"text": "", "finish_reason": "length"}],
+                   "usage": {"completion_tokens": len(events)}}  # fmt: skip
+            events.append(json.dumps(cut).encode())
         return events
 
     def close(self) -> None:
@@ -194,6 +220,11 @@ def _answer(index: int, events: Sequence[bytes]) -> Answer:
     reason = "the answer was broken off" if finish == "error" else ""
     tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
     return Answer(index, text, finish, *tokens, error=reason)
+
+
+def loops(text: str) -> bool:
+    """Whether `text` ends with the same 8 to 60 characters eight times over."""
+    return any(text.endswith(text[-size:] * 8) for size in range(8, 61) if len(text) >= size * 8)
 
 
 def _steps(events: Sequence[bytes]) -> Iterator[Step]:

@@ -541,7 +541,8 @@ def test_trap_15_structured_output_runs_away(qwen: Kit) -> None:
         for number in range(3):
             asked = Ask(messages("", f"Story {number}", fields), fields, answer_budget(fields))
             one = answer(engine, asked)
-            assert one.finish in {"stop", "length"} and one.tokens_out <= answer_budget(fields)
+            assert one.finish in {"stop", "length"}
+            assert one.tokens_out <= 2 * answer_budget(fields)  # it has two tries
             assert one.text.startswith('{"title":"')
             if one.finish == "stop":
                 told = json.loads(one.text)  # random bytes: too long once they are characters

@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from digest.engines.cpu import allowed_cores
-from digest.engines.embedded import EmbeddedEngine
+from digest.engines.embedded import EmbeddedEngine, loops
 from digest.engines.weights import Weights
 from digest.errors import EngineUnavailable
 from digest.prompt import messages
@@ -51,6 +52,21 @@ engine.close()
 """
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("so it went, " * 8, True),
+        ("then so it went, " * 7, False),
+        ("Google Yandex, " + "Yandex" * 16, True),
+        ("a line of dashes " + "-" * 63, False),
+        ("", False),
+        ("three words thrice, " * 8 + "and then an end", False),
+    ],
+)
+def test_loops_are_told_from_repetitions(text: str, expected: bool) -> None:
+    assert loops(text) is expected
+
+
 @pytest.mark.model
 class TestWithTheModel:
     def test_a_batch_wider_than_the_slots(self, model: Engine) -> None:
@@ -84,7 +100,31 @@ class TestWithTheModel:
 
     def test_a_budget_that_is_too_small_is_a_cut(self, model: Engine) -> None:
         (answer,) = model.answer([ask("A robot.", FIELDS, 5)])
-        assert (answer.finish, answer.tokens_out) == ("length", 5)
+        assert (answer.finish, answer.tokens_out) == ("length", 2 * 5)  # it has two tries
+
+    def test_a_model_that_runs_in_circles_is_stopped(self, model: Engine) -> None:
+        assert isinstance(model, EmbeddedEngine)
+        answer = model.complete("All work and no play makes Jack a dull boy.\n" * 20, 600, [])
+        assert answer.finish == "length"
+        assert loops(answer.text)
+        assert answer.tokens_out < 200
+
+    def test_an_answer_without_end_is_asked_for_less_greedily(
+        self, model: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert isinstance(model, EmbeddedEngine)
+        asked: list[dict[str, Any]] = []
+        complete = model._complete
+
+        def watch(request: dict[str, Any], stop: threading.Event) -> list[bytes]:
+            asked.append(request)
+            return complete(request | {"max_tokens": 5 if len(asked) == 1 else 90}, stop)
+
+        monkeypatch.setattr(model, "_complete", watch)
+        (answer,) = model.answer([ask(STORIES[0], ("title",))])
+        assert answer.finish == "stop"
+        assert answer.tokens_out > 5
+        assert ["repeat_penalty" in request for request in asked] == [False, True]
 
     def test_a_prompt_that_is_too_long_fails_alone(self, model: Engine) -> None:
         good, bad = ask("A robot."), ask("robot " * 9000)
