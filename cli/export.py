@@ -56,7 +56,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Questions to compare by (JSONL: title, text).  [default: 30 that come with Digest]",
 )
-@click.option("--run", type=click.Path(path_type=Path), help="The training run, for the card.")
+@click.option(
+    "--run",
+    "runs",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="The training run, for the card; further ones, if adapters of several are averaged.",
+)
 @click.option(
     "--exam",
     "exams",
@@ -77,7 +83,7 @@ def export(
     compare: str,
     threshold: float | None,
     questions: Path | None,
-    run: Path | None,
+    runs: tuple[Path, ...],
     exams: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -102,12 +108,12 @@ def export(
             asked = shipping.questions(questions) if questions else shipping.questions()
             table = shipping.prove(mean, opened, done, compared, asked, told)
             proof.demand(table, proof.THRESHOLD if threshold is None else threshold)
-    if run:
+    if runs:
         from finetune import card
 
-        told(
-            f"model card: {card.write(out, card.Run.read(run), _read(exams), table, len(adapters))}"
-        )
+        first, *further = map(card.Run.read, runs)
+        made = card.write(out, first, _read(exams), table, len(adapters), further)
+        told(f"model card: {made}")
     if ollama:
         from digest.engines import modelfile
         from digest.engines.install import create

@@ -4,7 +4,7 @@ files, so that no number in it was typed by hand.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,11 @@ def write(
     exams: Mapping[str, dict[str, float]],
     agreement: Mapping[str, Form],
     averaged: int,
+    further: Sequence[Run] = (),
 ) -> Path:
     """Write README.md into `out`. `exams` maps a column's title to its metrics, `agreement` a
-    form's name to how often it answers as the trained model does.
+    form's name to how often it answers as the trained model does; `further` are the runs on the
+    same rows that other adapters of the `averaged` ones come from.
     """
     if run.config.get("task", "digest") != "digest":
         parts = [_taught(run), _rows(run.data), _learnt(run, averaged), _agreement(agreement)]
@@ -57,7 +59,7 @@ def write(
             _head(),
             _use(),
             _data(run.data),
-            _training(run, averaged),
+            _training(run, averaged, further),
             _results(exams),
             _agreement(agreement),
             _limits(run),
@@ -183,7 +185,7 @@ of the adapter; their sources declare these licences:
 {listed}"""
 
 
-def _training(run: Run, averaged: int) -> str:
+def _training(run: Run, averaged: int, further: Sequence[Run]) -> str:
     steps = [entry for entry in run.log if "step" in entry]
     start = next(entry for entry in run.log if entry.get("event") == "start")
     tokens = sum(entry["tokens"] for entry in steps)
@@ -191,6 +193,9 @@ def _training(run: Run, averaged: int) -> str:
     how, lora = run.config["train"], run.config["lora"]
     losses = [e["validation"] for e in steps if "validation" in e]
     mean = f" The adapter is the mean of the last {averaged} checkpoints." if averaged > 1 else ""
+    if further:
+        mean = f" The adapter is a mean of {averaged}, of this run and of those named below."
+    others = "".join(f"\n{_further(other)}" for other in further)
     data = run.config["data"]
     return f"""## Training
 
@@ -203,6 +208,18 @@ measurement, {losses[-1]:.3f} at the last.
 
 Mixture: texts cut to `{json.dumps(data["caps"])}`; asked for `{json.dumps(data["asks"])}`; texts
 under {data["twice_below_tokens"]} tokens asked a second time for a subset.
+{others}"""
+
+
+def _further(run: Run) -> str:
+    steps = [entry for entry in run.log if "step" in entry]
+    tokens = sum(entry["tokens"] for entry in steps)
+    how, asks = run.config["train"], json.dumps(run.config["data"]["asks"])
+    losses = [f"{e['validation']:.3f}" for e in steps if "validation" in e]
+    loss = losses[-1] if losses else "not measured"
+    return f"""Then, from an adapter of a run before it, on the same rows in another order:
+{len(steps)} steps of {how["batch"]} examples, {tokens:,} tokens, learning rate {how["lr"]:g}
+({how["schedule"]}); asked for `{asks}`; validation loss {loss} at the end.
 """
 
 

@@ -127,6 +127,10 @@ def test_shipped_folder(
     assert "| valid | 0.500 [0.400, 0.600] |" in text
     assert "| merged Q8_0 | 145 MB | 8.51 | 1 | 93.8% (15/16) | 1/2 |" in text
     assert "mean of the last 3 checkpoints" in text
+    both = card.Run.read(run)
+    text = card.write(tmp_path, both, exams, table, averaged=3, further=[both]).read_text()
+    assert "a mean of 3, of this run and of those named below" in text
+    assert "on the same rows in another order" in text
     few = card.write(tmp_path, card.Run.read(run), {"ours": {"n": 29, "valid": 1}}, {}, averaged=1)
     assert "too few rows" in few.read_text() and "| valid |" not in few.read_text()
 
