@@ -211,5 +211,7 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
         dropped=edited.dropped,
         dropped_themes=edited.themes,
         replaced_title=edited.title,
+        own_summary=edited.summary,
+        dropped_highlights=edited.highlights,
     )
     return Digest(edited.fields, provenance)

@@ -2,6 +2,8 @@
 
 names, company_names   only such as occur in the text (digest.grounding)
 title                  the author's own headline where the model's has lost it (digest.headline)
+summary                the text's own sentences where the model's are worth less (digest.summary)
+highlights             only such as give no number that the text does not give
 key_insights           only themes that the model was taught, or that occur in the text
 
 A small model that makes up a theme of its own gives one that no other story will ever share. On
@@ -13,9 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from digest.engines.weights import shipped
+from digest.english import english
 from digest.grounding import fold, ground, latin, occurs
 from digest.headline import settle_title
 from digest.schema import DigestFields
+from digest.summary import invented, settle_summary
 
 TAUGHT = "tags.txt"  # beside the shipped adapter: one theme a line
 
@@ -28,6 +32,8 @@ class Edited:
     dropped: tuple[str, ...] = ()  # names
     themes: tuple[str, ...] = ()
     title: str = ""  # the model's, where the author's own stands now
+    summary: str = ""  # why it is the text's own sentences now
+    highlights: tuple[str, ...] = ()
 
 
 def edit(fields: DigestFields, title: str, text: str, model: str = "") -> Edited:
@@ -36,6 +42,13 @@ def edit(fields: DigestFields, title: str, text: str, model: str = "") -> Edited
     written = fields.title or ""
     if written and (own := settle_title(written, title, text)) != written:
         changed["title"] = own
+    why = ""
+    if fields.summary:
+        changed["summary"], why = settle_summary(fields.summary, title, text)
+    wrong: tuple[str, ...] = ()
+    if fields.highlights and english(source := f"{title}\n{text}"):
+        wrong = tuple(h for h in fields.highlights if invented(h, source))
+        changed["highlights"] = [h for h in fields.highlights if h not in wrong]
     removed: tuple[str, ...] = ()
     if fields.key_insights and (known := taught(model)):
         source = fold(f"{title}\n{text}")
@@ -43,7 +56,8 @@ def edit(fields: DigestFields, title: str, text: str, model: str = "") -> Edited
         removed = tuple(t for t in fields.key_insights if t not in kept)
         changed["key_insights"] = kept
     grounded = ground(fields.model_copy(update=changed), title, text)
-    return Edited(grounded.fields, grounded.dropped, removed, written if "title" in changed else "")
+    lost = written if "title" in changed else ""
+    return Edited(grounded.fields, grounded.dropped, removed, lost, why, wrong)
 
 
 def _said(theme: str, source: str) -> bool:

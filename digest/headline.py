@@ -8,6 +8,7 @@ over a text without a headline, or in another language, stands.
 
 import re
 
+from digest.english import english
 from digest.grounding import fold
 
 _LEAST = 4  # words of a headline that says what happened
@@ -17,13 +18,6 @@ _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # "(GitHub Repo)", "(5 minute read)"
 _TEASER = re.compile(
     r"[?!…]|\.\.\.|\b(?:you|your|my|i|we|this|these|here|why|how)\b", re.IGNORECASE
 )
-# Words that make up a quarter of English running text and are rare in that of other languages.
-_ENGLISH = """
-    a an and are as at be been but by for from had has have he his in is it its not of on or said
-    she that the their they this to was were which will with would
-"""
-_COMMON = frozenset(_ENGLISH.split())
-_ENOUGH = 0.12  # of a text's words
 
 
 def settle_title(written: str, own: str, text: str) -> str:
@@ -40,10 +34,8 @@ def settle_title(written: str, own: str, text: str) -> str:
 
 def _states(title: str, text: str) -> bool:
     """Whether a title says, in English, what happened."""
-    words = fold(f"{title} {text[:4000]}").split()
-    english = sum(word in _COMMON for word in words) >= _ENOUGH * len(words)
     enough = len(title.split()) >= _LEAST and len(title) <= _MOST
-    return enough and english and not _TEASER.search(title)
+    return enough and english(f"{title} {text}") and not _TEASER.search(title)
 
 
 def _shared(one: str, other: str) -> float:

@@ -189,7 +189,7 @@ class Ledger(Outbox):
         if row is None:
             return None
         provenance = json.loads(row["provenance"])
-        for name in ("dropped", "dropped_themes"):
+        for name in ("dropped", "dropped_themes", "dropped_highlights"):
             provenance[name] = tuple(provenance.get(name, ()))
         return Digest(DigestFields.model_validate_json(row["digest"]), Provenance(**provenance))
 

@@ -98,6 +98,8 @@ class Provenance:
     dropped: tuple[str, ...] = ()  # names that do not occur in the text, removed
     dropped_themes: tuple[str, ...] = ()  # neither taught to the model nor in the text, removed
     replaced_title: str = ""  # the model's title, where the author's own stands in its place
+    own_summary: str = ""  # why the summary is in the text's own words; "" if in the model's
+    dropped_highlights: tuple[str, ...] = ()  # with numbers that the text does not give, removed
 
 
 @dataclass(frozen=True, slots=True)

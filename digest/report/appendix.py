@@ -129,6 +129,24 @@ def appendix(
         ],
     )
     yield from _list(
+        "Summaries in the text’s own words",
+        "Not written by the model.",
+        _by_reason(
+            (text(one.digest.provenance.own_summary, 200), reference(one))
+            for one in made
+            if one.digest.provenance.own_summary
+        ),
+    )
+    yield from _list(
+        "Highlights dropped",
+        "The model wrote these, with numbers that do not occur in the text.",
+        [
+            f"{reference(one)}: {text(highlight, 200)}"
+            for one in made
+            for highlight in one.digest.provenance.dropped_highlights
+        ],
+    )
+    yield from _list(
         "Warnings while reading",
         "",
         _by_reason(

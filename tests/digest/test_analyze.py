@@ -15,7 +15,9 @@ from digest.records import Digest, Item
 from digest.schema import FIELDS, parse
 
 TEXT = """Acme Robotics opened a factory in Lisbon on Monday. The plant will build 400 warehouse
-robots a year. Its founder Ana Reis said that the first robots ship in March."""
+robots a year. Its founder Ana Reis said that the first robots ship in March. The city gave the
+land; the company pays for the road to it. People who live near by asked for trees, and they will
+get them before the first lorry comes."""
 
 
 def item(position: int = 0, text: str = TEXT, title: str = "Acme opens a factory") -> Item:

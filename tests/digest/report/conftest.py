@@ -28,6 +28,8 @@ def analyzed(
     dropped=(),
     dropped_themes=(),
     replaced_title="",
+    own_summary="",
+    dropped_highlights=(),
     also=(),
     document=(),
     item_title=None,
@@ -51,6 +53,7 @@ def analyzed(
     provenance = Provenance(
         engine, "" if engine == "extractive" else "digest q8_0", "1", 100, 50, tokens_cut, degraded,
         tuple(dropped), tuple(dropped_themes), replaced_title,
+        own_summary, tuple(dropped_highlights),
     )  # fmt: skip
     home = Document(id=document_id, items=(item,), **known)
     return Analyzed(home, item, Digest(made, provenance), tuple(also))

@@ -279,6 +279,8 @@ def test_the_appendix_names_what_was_left_out_and_why(make):
                 dropped=["Acme_Corp"],
                 dropped_themes=["Naval Study"],
                 replaced_title="A pier opens",
+                own_summary="the model’s broke off",
+                dropped_highlights=["It opened in 1898."],
             )
         ],
         [
@@ -296,6 +298,8 @@ def test_the_appendix_names_what_was_left_out_and_why(make):
         "Acme_Corp",
         "Naval Study",
         "A pier opens",
+        "- the model’s broke off (1): [1]",
+        "It opened in 1898.",
         "- Hidden Post: 4",
         "- Odd charset. (1): Hidden Post",
     ):
