@@ -263,8 +263,8 @@ def _limits(run: Run) -> str:
     return f"""## Limits
 
 - 135 million parameters: it misreads numbers, mixes up who did what, and shortens by leaving out.
-  Titles, summaries and highlights may say what the text does not; only names are checked against
-  the text afterwards.
+  Titles, summaries and highlights may say what the text does not; only names, and numbers of two
+  digits and more, are checked against the text afterwards.
 - Labels come from one teacher model and one annotator: they carry those two's taste, above all in
   relevance and tags.
 - Mostly English; one row in ten is in one of 20 other languages, answered in English.
