@@ -49,6 +49,11 @@ def test_what_publishers_append_is_left_out() -> None:
     assert settle_title("Harbour master opens a pier", f"{OWN} (4 minute read)", TEXT) == OWN
 
 
+def test_a_headline_set_as_a_sentence_loses_its_period() -> None:
+    assert settle_title("Harbour master opens a pier", f"{OWN}.", TEXT) == OWN
+    assert settle_title("Harbour master opens a pier", f"{OWN} in the U.S.", TEXT)[-4:] == "U.S."
+
+
 @given(st.text(min_size=3, max_size=120), st.text(max_size=300), st.text(max_size=300))
 def test_one_of_the_two_and_within_the_contract(written: str, own: str, text: str) -> None:
     title = settle_title(written, own, text)
