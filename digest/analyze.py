@@ -1,9 +1,10 @@
 """Items -> digests: asked in batches, cached, checked, asked again once, and never dropped.
 
-The engine is asked for all fields of an item over as much of its text as fits. Fields that the
-answer lacks, because it was cut, breaks the contract or runs in circles, are asked for again over
-half the text. What is missing even then is taken from the text itself. Every shortfall is
-recorded in the digest's provenance.
+The engine is asked for all fields of an item over as much of its text as fits; not for a summary
+of a text that is as short as one, since that is the text itself. Fields that the answer lacks,
+because it was cut, breaks the contract or runs in circles, are asked for again over half the text.
+What is missing even then is taken from the text itself. Every shortfall is recorded in the
+digest's provenance.
 """
 
 import json
@@ -23,6 +24,7 @@ from digest.prompt import PROMPT_VERSION, messages, system
 from digest.protocols import Answer, Ask, Engine
 from digest.records import Digest, Item, Provenance
 from digest.schema import FIELDS, select, validate
+from digest.summary import SHORT, own_summary, to_write
 
 __all__ = ["PROMPT_VERSION", "TEXT_TOKENS", "Cache", "analyze"]
 
@@ -52,6 +54,7 @@ class _Work:
     items: list[Item]
     missing: tuple[str, ...]
     found: dict[str, Any] = field(default_factory=dict)
+    own_summary: str = ""  # why no model is asked for one
     reason: str = ""  # why fields are missing
     tokens_in: int = 0
     tokens_out: int = 0
@@ -92,7 +95,7 @@ def analyze(
                 progress(done, len(items))
                 yield item, kept
         else:
-            queue.append(_Work(same, asked))
+            queue.append(_work(same, asked, engine))
     # The long ones first: no slot is left alone with a long item at the end.
     queue.sort(key=lambda work: len(work.item.text), reverse=True)
     for work, lasting in _answered(queue, engine, cancelled):
@@ -103,6 +106,16 @@ def analyze(
             done += 1
             progress(done, len(items))
             yield item, digest
+
+
+def _work(same: list[Item], asked: tuple[str, ...], engine: Engine) -> _Work:
+    """What is to be asked about a content."""
+    title, text = same[0].title, same[0].text
+    missing = asked if engine.name == ExtractiveEngine.name else to_write(asked, title, text)
+    work = _Work(same, missing)
+    if missing != asked:
+        work.found["summary"], work.own_summary = own_summary(title, text), SHORT
+    return work
 
 
 def _answered(
@@ -211,7 +224,7 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
         dropped=edited.dropped,
         dropped_themes=edited.themes,
         replaced_title=edited.title,
-        own_summary=edited.summary,
+        own_summary=edited.summary or work.own_summary,
         dropped_highlights=edited.highlights,
     )
     return Digest(edited.fields, provenance)

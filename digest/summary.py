@@ -18,12 +18,30 @@ import re
 from digest.engines.extractive import extract
 from digest.english import english
 
+SHORT = "the text is as short as a summary"
 _BRIEF = 50  # words: as long as the teacher's summaries of long texts
 _BROKEN = 6  # words
 _LEAST = 10  # characters: the contract's limit
 _NUMBER = re.compile(r"\d[\d.,]*\d")  # a single digit is as often spelled out
 _RUN = re.compile(r"\d\d+")
 _BOLD = re.compile(r"\*\*(?=\S)((?:(?!\*\*).)+?)(?<=\S)\*\*")
+
+
+def to_write(asked: tuple[str, ...], title: str, text: str) -> tuple[str, ...]:
+    """What of `asked` a model has to write: a text that is its own summary needs none written.
+
+    A third of what it writes about such a text, and a seventh of all (docs/lab-log-engines.md).
+    """
+    if len(asked) > 1 and "summary" in asked and own_summary(title, text):
+        return tuple(name for name in asked if name != "summary")
+    return asked
+
+
+def own_summary(title: str, text: str) -> str:
+    """The summary of a text that is no longer than one; "" of any other."""
+    if len(text.split()) > _BRIEF or not english(f"{title} {text}"):
+        return ""
+    return extract(title, text, ("summary",)).summary or ""
 
 
 def settle_summary(written: str, title: str, text: str) -> tuple[str, str]:
@@ -33,7 +51,7 @@ def settle_summary(written: str, title: str, text: str) -> tuple[str, str]:
     if not english(f"{title} {text}"):
         return written, ""
     if len(text.split()) <= _BRIEF:
-        reason = "the text is as short as a summary"
+        reason = SHORT
     elif made_up := invented(written, f"{title} {text}"):
         reason = f"the model’s gave numbers that are not in the text: {', '.join(made_up)}"
     elif len(written.split()) < _BROKEN:

@@ -1,6 +1,6 @@
 """Examine a model on labelled rows: DIR/predictions.jsonl and DIR/metrics.json.
 
-Every row is asked once, as `digest.prompt` asks, over as much of its text as the product reads.
+Every row is asked once, as `digest.analyze` asks, over as much of its text as the product reads.
 The answers are edited as in the product (digest.editing), and removed names are counted; there is
 no retry and no second engine, so that an invalid answer shows as one.
 """
@@ -22,6 +22,7 @@ from digest.grounding import ground
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, Row, parse, select
+from digest.summary import own_summary, to_write
 from finetune import metrics, summaries
 from finetune.baselines import Baseline
 from finetune.catalogue import HEADLINES
@@ -62,21 +63,29 @@ def predict(
     summaries in place of digests, and take what the budget cut, too: untuned models run on.
     """
     asked = select(fields)
-    ask = task.messages if task else partial(messages, fields=asked)
-    budget = task.budget() if task else answer_budget(asked)
     texts = [shorten(row.text, TEXT_TOKENS, engine.count) for row in rows]
-    asks = [
-        Ask(ask(row.title, text), asked, budget) for row, (text, _) in zip(rows, texts, strict=True)
-    ]
-    # A baseline writes no headlines of its own that could lose the author's.
-    check = ground if engine.name == Baseline.name else partial(edit, model=engine.model)
+    # A baseline is no model: what it says stands as it is.
+    baseline = engine.name == Baseline.name
+    check = ground if baseline else partial(edit, model=engine.model)
+    asks = []
+    for row, (text, _) in zip(rows, texts, strict=True):
+        wanted = asked if task or baseline else to_write(asked, row.title, row.text)
+        if task:
+            question, budget = task.messages(row.title, text), task.budget()
+        else:
+            question, budget = messages(row.title, text, wanted), answer_budget(wanted)
+        asks.append(Ask(question, wanted, budget))
     found: dict[int, Prediction] = {}
     for answer in engine.answer(asks):
         row = rows[answer.index]
         grounded = None
         if answer.finish == "stop" or (task and answer.finish == "length"):
             try:
-                said = summaries.read(answer.text) if task else parse(answer.text, asked)
+                wanted = asks[answer.index].fields
+                said = summaries.read(answer.text) if task else parse(answer.text, wanted)
+                if wanted != asked:
+                    own = own_summary(row.title, row.text)
+                    said = said.model_copy(update={"summary": own})
                 grounded = check(said, row.title, row.text)
             except InvalidAnswer:
                 grounded = None

@@ -1,5 +1,7 @@
 """When the text's own sentences take the place of the model's summary."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from digest.errors import InvalidAnswer
 from digest.protocols import Answer
 from digest.records import Item
 from digest.schema import validate
-from digest.summary import invented, settle_summary, tidy
+from digest.summary import invented, settle_summary, tidy, to_write
 
 SHORT = "The ferry company said on Monday that it will take two boats out of service by the summer."
 MORE = (
@@ -99,17 +101,24 @@ def test_a_highlight_with_a_number_of_its_own_is_dropped() -> None:
     assert edited.highlights == ("The boats were built in 1898.",)
 
 
+SAYS = {"title": "Two ferries", "summary": "A boat sank on Monday, the company said."}
+
+
 class Fixed:
-    """An engine that always gives the same answer."""
+    """An engine that gives the same answer to every ask, as far as it was asked for."""
 
     name, model, context = "fixed", "fixed-1", 4096
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
 
     def count(self, text: str) -> int:
         return len(text.split())
 
     def answer(self, asks):  # type: ignore[no-untyped-def]
-        for index, _ in enumerate(asks):
-            yield Answer(index, '{"summary":"A boat sank on Monday, the company said."}', "stop")
+        for index, ask in enumerate(asks):
+            self.asked.append(ask.fields)
+            yield Answer(index, json.dumps({name: SAYS[name] for name in ask.fields}), "stop")
 
     def close(self) -> None:
         pass
@@ -120,3 +129,20 @@ def test_the_digest_says_that_the_words_are_the_texts_own() -> None:
     ((_, digest),) = analyze([item], Fixed(), ["summary"])
     assert digest.fields.summary == SHORT
     assert digest.provenance.own_summary == "the text is as short as a summary"
+
+
+def test_a_model_need_not_write_what_the_text_says_as_shortly() -> None:
+    long, short = (Item("d", n, "story", "Ferries", text) for n, text in enumerate([LONG, SHORT]))
+    engine = Fixed()
+    found = dict(analyze([short, long], engine, ["title", "summary"]))
+    assert engine.asked == [("title", "summary"), ("title",)]  # the long one first
+    assert found[short].fields.as_dict() == {"title": "Two ferries", "summary": SHORT}
+    assert found[short].provenance.own_summary == "the text is as short as a summary"
+    assert found[short].provenance.degraded == found[long].provenance.own_summary == ""
+    assert found[long].fields.summary == SAYS["summary"]
+
+
+@pytest.mark.parametrize("text", ["Ja.", LONG, "Die Boote bleiben im Hafen, weil es stürmt."])
+def test_what_is_no_summary_is_asked_for(text: str) -> None:
+    assert to_write(("title", "summary"), "", text) == ("title", "summary")
+    assert to_write(("summary",), "Ferries", SHORT) == ("summary",)  # or nothing would be asked

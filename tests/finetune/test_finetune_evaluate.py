@@ -128,6 +128,17 @@ def test_predict_grounds_and_keeps_what_is_invalid(rows: list[Row], tmp_path: Pa
     assert expected <= set(first)
 
 
+def test_a_short_text_is_its_own_summary_here_as_in_the_product() -> None:
+    class Titles(Scripted):
+        def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
+            assert [ask.fields for ask in asks] == [("title",)]
+            yield Answer(0, '{"title":"Two ferries"}', "stop", 9, 5)
+
+    text = "The ferry company said on Monday that it will take two boats out of service."
+    (found,) = evaluate.predict([row(0, text=text)], Titles(), ("title", "summary"))
+    assert found.valid and found.digest == DigestFields(title="Two ferries", summary=text)
+
+
 def test_foreign_predictions(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text('{"id": "a", "digest": {"names": ["X"]}}\n{"id": "b", "digest": {"no": 1}}\n')
