@@ -31,13 +31,13 @@ class _Actor:
 def work(
     portions: Sequence[Portion], ask: Ask, address: str = LOCAL, workers: int = 0
 ) -> Iterator[int]:
-    """Digest portions by `workers` actors (0: one a core), each with the threads that its engine
-    is set to, or one; yield the rows of each portion that is done.
+    """Digest portions by `workers` actors (0: one a core), each with `ask.threads`; yield the rows
+    of each portion that is done.
 
     A worker that dies is replaced and its portion digested again. Raises EngineUnavailable if
     the engine cannot run, ConfigError if there is no Ray or no cluster at the address.
     """
-    threads = ask.embedded.threads or 1
+    threads = ask.threads
     with _connected(address, workers * threads or allowed_cores()) as ray:
         size = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
         size = min(size, len(portions))

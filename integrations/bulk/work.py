@@ -30,9 +30,18 @@ class Ask:
     ollama: OllamaSettings
     embedded: EmbeddedSettings
 
+    @property
+    def threads(self) -> int:
+        """Of each worker's engine."""
+        return self.embedded.threads or 1
+
     def open(self) -> Engine:
-        """The engine. Raises EngineUnavailable, also if it runs another model than was asked."""
-        settings = Settings(engine=self.engine, ollama=self.ollama, embedded=self.embedded)  # type: ignore[arg-type]
+        """The engine, on one thread if not set otherwise: there is a worker for each core.
+
+        Raises EngineUnavailable, also if it runs another model than was asked.
+        """
+        embedded = self.embedded.model_copy(update={"threads": self.threads})
+        settings = Settings(engine=self.engine, ollama=self.ollama, embedded=embedded)  # type: ignore[arg-type]
         engine, _ = open_engine(self.engine, settings)
         if engine.model != self.model:
             engine.close()

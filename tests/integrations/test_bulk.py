@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digest.engines import open_engine
 from digest.errors import ConfigError, EngineUnavailable
 from digest.schema import FIELDS
 from digest.settings import EmbeddedSettings, OllamaSettings, Settings
@@ -36,6 +37,23 @@ def _ask(out: Path, **changes: Any) -> work.Ask:
         str(out), FIELDS, "extractive", "extractive-2", OllamaSettings(), EmbeddedSettings()
     )
     return replace(ask, **changes)
+
+
+@pytest.mark.parametrize(("set_to", "threads"), [(0, 1), (3, 3)])
+def test_a_worker_takes_one_core_if_not_told_otherwise(
+    set_to: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Settings] = []
+
+    def opened(name: str, settings: Settings) -> Any:
+        seen.append(settings)
+        return open_engine(name, settings)
+
+    monkeypatch.setattr(work, "open_engine", opened)
+    ask = _ask(tmp_path, embedded=EmbeddedSettings(threads=set_to, slots=2))
+    ask.open().close()
+    assert ask.threads == threads
+    assert seen[0].embedded == EmbeddedSettings(threads=threads, slots=2)
 
 
 @settings(deadline=None)  # it writes files
