@@ -12,8 +12,8 @@ from cli.progress import Progress
 if TYPE_CHECKING:
     from digest.schema import Row
     from finetune.engines import Named
-    from finetune.predictions import Prediction
-    from finetune.summaries import Summaries
+    from finetune.exam.predictions import Prediction
+    from finetune.tasks.summaries import Summaries
 
 rows_option = click.option(
     "--data",
@@ -111,10 +111,11 @@ def evaluate(
     those of the others. docs/evaluation.md explains every name.
     """
     from digest.schema import select
-    from finetune import baselines, data
-    from finetune import evaluate as exam
+    from finetune import data
     from finetune.config import Split
     from finetune.engines import Named
+    from finetune.exam import baselines
+    from finetune.exam import evaluate as exam
 
     named = [Named.parse(spec) for spec in specs]
     if unconstrained:
@@ -191,8 +192,8 @@ def compare(
     """
     from digest.schema import select
     from finetune import data
-    from finetune import predictions as written
     from finetune.engines import Named
+    from finetune.exam import predictions as written
 
     named = [Named.parse(text) for text in predictions]
     rows, _ = data.read(data_file)
@@ -222,7 +223,7 @@ def _by_name(told: tuple[str, ...]) -> dict[str, str]:
 def _folders(out: Path, named: "Sequence[Named]") -> list[Path]:
     """Where each engine's files go. Raises ConfigError if two would share a folder."""
     from digest.errors import ConfigError
-    from finetune.evaluate import folder
+    from finetune.exam.evaluate import folder
 
     places = [out, *(out / "against" / folder(one.name) for one in named[1:])]
     if len({*places, out / "against" / folder(named[0].name)}) <= len(places):
@@ -240,9 +241,9 @@ def _ask(
     task: "Summaries | None" = None,
 ) -> "list[Prediction]":
     """One engine's answers: read from its file, or asked for."""
-    from finetune import evaluate as exam
-    from finetune import predictions
     from finetune.engines import open_engine
+    from finetune.exam import evaluate as exam
+    from finetune.exam import predictions
 
     if one.spec.startswith("file:"):
         return predictions.read(Path(one.spec.removeprefix("file:")).expanduser())
@@ -259,7 +260,7 @@ def _ask(
 
 def _summaries(lang: str | None, n_words: int | None) -> "Summaries":
     from finetune.config import Config
-    from finetune.summaries import Summaries
+    from finetune.tasks.summaries import Summaries
 
     how = Config()
     return Summaries(lang or how.lang, n_words or how.n_words, how.data)
@@ -276,9 +277,9 @@ def _languages(
     """Write OUT/languages.json: what each engine is worth in each language; and say it."""
     import json
 
-    from finetune.bertscore import BertScore
-    from finetune.evaluate import cell
-    from finetune.summaries import by_language
+    from finetune.exam.bertscore import BertScore
+    from finetune.exam.evaluate import cell
+    from finetune.tasks.summaries import by_language
 
     scorer = BertScore(bertscore) if bertscore else None
     found = {
@@ -314,17 +315,17 @@ def _conclude(
     """Measure, compare, write, and say the headline."""
     import json
 
-    from finetune import compare as comparison
-    from finetune import effort, examreport
-    from finetune import evaluate as exam
     from finetune.base import sha256
+    from finetune.exam import compare as comparison
+    from finetune.exam import effort, examreport
+    from finetune.exam import evaluate as exam
 
     given = answers
     if common:
         rows, answers = comparison.common(rows, answers)
     scorer = None
     if bertscore:
-        from finetune.bertscore import BertScore
+        from finetune.exam.bertscore import BertScore
 
         scorer = BertScore(bertscore)
     exams = []

@@ -10,7 +10,7 @@ import click
 from cli import options
 
 if TYPE_CHECKING:
-    from finetune.verify import Form
+    from finetune.ship.verify import Form
 
 
 @click.command()
@@ -91,10 +91,10 @@ def export(
     Ollama, and prove that every form answers as the trained one does.
     """
     from digest.engines.weights import base_weights, cache
-    from finetune import adapters as lora
-    from finetune import export as shipping
-    from finetune import verify as proof
     from finetune.base import converted
+    from finetune.ship import adapters as lora
+    from finetune.ship import export as shipping
+    from finetune.ship import verify as proof
 
     told = _teller(as_json)
     wanted = shipping.Wanted(name, adapter, _kinds(quant))
@@ -109,7 +109,7 @@ def export(
             table = shipping.prove(mean, opened, done, compared, asked, told)
             proof.demand(table, proof.THRESHOLD if threshold is None else threshold)
     if runs:
-        from finetune import card
+        from finetune.ship import card
 
         first, *further = map(card.Run.read, runs)
         made = card.write(out, first, _read(exams), table, len(adapters), further)

@@ -16,15 +16,6 @@ from cli.search_runs import search
 if TYPE_CHECKING:
     from finetune.config import Config
 
-CONFIG = Path("finetune.toml")
-
-config_file = click.option(
-    "--config",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help=f"The run's TOML file.  [default: {CONFIG}, if there is one]",
-)
-overrides = click.argument("overrides", nargs=-1, metavar="[SECTION.KEY=VALUE]...")
-
 
 @click.group()
 def finetune() -> None:
@@ -35,7 +26,7 @@ def finetune() -> None:
 
 
 @finetune.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=CONFIG)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=options.RUN)
 def init(file: Path) -> None:
     """Write a configuration to start from: every key, with what it does."""
     from digest.errors import ConfigError
@@ -48,10 +39,10 @@ def init(file: Path) -> None:
 
 
 @finetune.command()
-@config_file
+@options.run_config
 @tasks.named
 @options.json_output
-@overrides
+@options.overrides
 def prepare(config: Path | None, as_json: bool, overrides: tuple[str, ...]) -> None:
     """Write the rows of a run to OUT/data: one format, split, with hashes.
 
@@ -69,13 +60,13 @@ def prepare(config: Path | None, as_json: bool, overrides: tuple[str, ...]) -> N
 
 
 @finetune.command()
-@config_file
+@options.run_config
 @tasks.named
 @click.option("--show", default=1, show_default=True, help="Examples to print token by token.")
 @click.option(
     "--measure/--no-measure", default=True, help="Take a few steps to tell memory and time."
 )
-@overrides
+@options.overrides
 def check(config: Path | None, show: int, measure: bool, overrides: tuple[str, ...]) -> None:
     """Show what would be learnt: prompt and loss mask, lengths, cuts, labels, leaks, cost."""
     from finetune import check as checks
@@ -91,10 +82,10 @@ def check(config: Path | None, show: int, measure: bool, overrides: tuple[str, .
 
 
 @finetune.command()
-@config_file
+@options.run_config
 @tasks.named
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
-@overrides
+@options.overrides
 def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None:
     """Train a LoRA adapter; progress on stderr, the curve in OUT/log.jsonl.
 
@@ -136,7 +127,7 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 def average(adapters: tuple[Path, ...], out: Path) -> None:
     """Write the mean of several checkpoints of one run as an adapter of its own."""
-    from finetune import adapters as lora
+    from finetune.ship import adapters as lora
 
     click.echo(f"adapter: {lora.average(adapters).save(out)}")
 
@@ -155,7 +146,7 @@ def _load(config: Path | None, overrides: tuple[str, ...]) -> "Config":
     """The run's configuration: the file named, else finetune.toml if there is one."""
     from finetune import config as settings
 
-    return settings.load(config or (CONFIG if CONFIG.is_file() else None), overrides)
+    return settings.load(options.run_file(config), overrides)
 
 
 def _open(config: Path | None, overrides: tuple[str, ...]) -> tuple["Config", Any, Path]:

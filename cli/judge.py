@@ -11,10 +11,10 @@ from cli.progress import Progress
 
 if TYPE_CHECKING:
     from digest.schema import Row
+    from finetune.exam.predictions import Prediction
     from finetune.judging.bench import Judge
     from finetune.judging.report import Judgement
-    from finetune.predictions import Prediction
-    from finetune.teachers import Teacher
+    from finetune.labels.teachers import Teacher
 
 file = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -78,10 +78,10 @@ def judge(
     same command goes on after any interruption. docs/judge.md explains the numbers.
     """
     from digest import settings
-    from finetune import labelled, teachers
-    from finetune import predictions as written
     from finetune.engines import Named
+    from finetune.exam import predictions as written
     from finetune.judging import report
+    from finetune.labels import labelled, teachers
 
     service = teachers.Service(
         teachers.keys(keys, specs), requests_a_minute, tokens_a_minute, parallel, context
@@ -167,11 +167,11 @@ def _decide(
 ) -> "Judgement":
     from digest.errors import ConfigError
     from digest.schema import select
-    from finetune.journal import Journal
     from finetune.judging import bench
     from finetune.judging import human as sheets
     from finetune.judging.questions import Rubric
     from finetune.judging.report import Judgement
+    from finetune.labels.journal import Journal
 
     asked, what = select(fields), Rubric.read(rubric)
     entries = bench.entries(rows, answers, asked)

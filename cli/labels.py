@@ -12,9 +12,9 @@ from cli.progress import Progress
 
 if TYPE_CHECKING:
     from digest.settings import Settings
-    from finetune.asking import Outcome
-    from finetune.collect import Given, Report
-    from finetune.labelled import Labelled
+    from finetune.labels.asking import Outcome
+    from finetune.labels.collect import Given, Report
+    from finetune.labels.labelled import Labelled
 
 file = click.Path(path_type=Path, dir_okay=False)
 existing = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -49,9 +49,9 @@ def collect(
     hackernews:top, web:URL, folder:PATH, mailbox:PATH and so on. What OUT has is not added again.
     """
     from digest import settings
-    from finetune.collect import Given, Report
-    from finetune.collection import Collection
-    from finetune.labelled import alone
+    from finetune.labels.collect import Given, Report
+    from finetune.labels.collection import Collection
+    from finetune.labels.labelled import alone
 
     given, report = Given(licence, lang, kind, min_chars=min_chars), Report()
     chosen = settings.load(config, since=since)
@@ -74,7 +74,7 @@ def _documents(
     import integrations
     from digest import pipeline
     from digest.records import Skip
-    from finetune import collect as collectors
+    from finetune.labels import collect as collectors
 
     if Path(place).exists():
         yield from collectors.read(Path(place), given, report)
@@ -117,8 +117,8 @@ def harvest(
     from digest.errors import LedgerError
     from digest.ledger import utc
     from digest.queries import Search
-    from finetune import corrections
-    from finetune import harvest as ledgers
+    from finetune.labels import corrections
+    from finetune.labels import harvest as ledgers
 
     chosen = settings.load(config, ledger=ledger)
     if not chosen.ledger.is_file():
@@ -192,10 +192,10 @@ def generate(
     """
     from digest import settings
     from digest.schema import select
-    from finetune import asking, teachers
-    from finetune.collect import Given, Report, read
-    from finetune.generate import generate as label
-    from finetune.guide import Wish
+    from finetune.labels import asking, teachers
+    from finetune.labels.collect import Given, Report, read
+    from finetune.labels.generate import generate as label
+    from finetune.labels.guide import Wish
 
     service = teachers.Service(
         teachers.keys(keys, specs), requests_a_minute, tokens_a_minute, parallel, context
@@ -266,8 +266,8 @@ def review(rows: Path, order: str, browse: bool, only_statistics: bool, as_json:
     """
     from contextlib import closing
 
-    from finetune.review import Session, described
-    from finetune.reviewserver import ReviewServer
+    from finetune.labels.review import Session, described
+    from finetune.labels.reviewserver import ReviewServer
 
     with closing(Session(rows, doubtful_first=order == "doubt")) as session:
         if not only_statistics:

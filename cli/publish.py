@@ -45,7 +45,7 @@ def publish(
     Every text in it, metadata of weights included, is compared with the rows of the run first: a
     file that repeats eight words of them in a row is not sent. Asks before it sends.
     """
-    from finetune import publish as post
+    from finetune.ship import publish as post
 
     parcel = post.pack(folder, target)
     if not with_training_text:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
 
     from finetune.config import Config
-    from finetune.search import Plan, Run
+    from finetune.search.study import Plan, Run
     from finetune.train import Told
 
 _LOOK = 1.0  # seconds between looks at the workers
@@ -46,9 +46,9 @@ def search(
     others. Writes OUT/search/STUDY/report.md and best.toml, which `train --config` takes.
     """
     from digest.errors import ConfigError
-    from finetune import searchreport
     from finetune.rates import for_base
-    from finetune.search import Plan, check, ended, open_study
+    from finetune.search.study import Plan, check, ended, open_study
+    from finetune.search.study import report as searchreport
 
     if not study.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(f"{study!r} is no name of a study; use letters, digits, - and _")
@@ -126,7 +126,7 @@ def runner(data: Path) -> "Run":
 
 
 def _work(plan: "Plan", study: "Study", workers: int, progress: Progress) -> None:
-    from finetune.search import Worker, ended
+    from finetune.search.study import Worker, ended
 
     total = plan.config.search.trials
     if workers > 1:
@@ -155,7 +155,7 @@ def _together(plan: "Plan", study: "Study", workers: int, progress: Progress) ->
     """Several workers; when one dies, the others take up its trial."""
     import multiprocessing
 
-    from finetune.search import ended
+    from finetune.search.study import ended
 
     fresh = multiprocessing.get_context("spawn")  # torch and its threads do not survive a fork
     processes = [fresh.Process(target=work, args=(plan,)) for _ in range(workers)]
@@ -180,6 +180,6 @@ def _together(plan: "Plan", study: "Study", workers: int, progress: Progress) ->
 
 def work(plan: "Plan") -> None:
     """A worker's process."""
-    from finetune.search import Worker
+    from finetune.search.study import Worker
 
     Worker(plan, runner(plan.config.out / "data"), stop=_until_signal()).work()

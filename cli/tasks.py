@@ -10,7 +10,7 @@ import click
 from cli import options
 
 if TYPE_CHECKING:
-    from finetune.complete import Model
+    from finetune.tasks.complete import Model
 
 TASKS = ("digest", "text", "template", "summarize")
 
@@ -162,7 +162,7 @@ def sidebyside(
     With --data also the perplexity of both on rows that were not learnt, with intervals.
     """
     from digest.errors import ConfigError
-    from finetune import sidebyside as pages
+    from finetune.tasks import sidebyside as pages
 
     if not adapter:
         raise ConfigError("name the trained adapter: --adapter FOLDER")
@@ -184,7 +184,7 @@ def sidebyside(
 
 
 def _open(adapter: Path | None, model: Path | None, named: str) -> "Model":
-    from finetune import complete as writing
+    from finetune.tasks import complete as writing
 
     if model:
         return writing.exported(model)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from digest.errors import ConfigError
 from digest.schema import FIELDS, Row, select
-from finetune.space import Search
+from finetune.search.space import Search
 
 EXAMPLE = Path(__file__).with_name("example.toml")  # every key, with what it does
 

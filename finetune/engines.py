@@ -3,7 +3,7 @@
 embedded | ollama | extractive    as `digest run` uses them, with its settings
 gguf:[BASE[+ADAPTER]]             the embedded engine on given files; without one, the untuned base
 peft:[ADAPTER_DIR]                the trained adapter, or the bare base, in transformers
-baseline:constant|lead|tfidf      no model, or one that is fitted in seconds (finetune.baselines)
+baseline:constant|lead|tfidf      none, or one fitted in seconds (finetune.exam.baselines)
 file:PREDICTIONS                  what was answered elsewhere
 
 `embedded` and `gguf:` take `?grammar=off` at the end: the same model without its grammar.
@@ -22,7 +22,7 @@ from finetune.base import Tokens
 from finetune.data import Example
 
 if TYPE_CHECKING:
-    from finetune.summaries import Summaries
+    from finetune.tasks.summaries import Summaries
 
 FREE = "?grammar=off"
 KINDS = (
@@ -97,7 +97,7 @@ def open_engine(spec: str, base: Path, fit: Sequence[Row] = ()) -> Engine:
 
             return open_product_engine(kind, Settings())[0]
         case "baseline" if argument:
-            from finetune.baselines import open_baseline
+            from finetune.exam.baselines import open_baseline
 
             return open_baseline(argument, fit)
     raise ConfigError(f"no engine {spec!r}; there are {KINDS}")

@@ -7,10 +7,10 @@ from statistics import fmean
 
 from digest.errors import InvalidAnswer
 from digest.schema import FIELDS, LIST_FIELDS, Row, parse
-from finetune import metrics
 from finetune.data import Example, Tokenizer
+from finetune.exam import metrics
+from finetune.exam.predictions import Prediction
 from finetune.learner import Trainable
-from finetune.predictions import Prediction
 
 _SCORES = 9  # the largest error of a relevance score
 
@@ -19,7 +19,7 @@ def examine(
     learner: Trainable, examples: Sequence[Example], rows: Sequence[Row], tokenizer: Tokenizer
 ) -> dict[str, float]:
     """Ask the model the examples (of these rows) and measure the answers: metrics by the names
-    of `finetune.metrics`, and `score`, their mean with the relevance error as 1 - error / 9.
+    of `finetune.exam.metrics`, and `score`, their mean with the relevance error as 1 - error / 9.
     """
     predictions = []
     for example, ids in zip(examples, learner.answer(examples), strict=True):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from digest.errors import ConfigError
 from finetune import data, distributed, tasks
-from finetune.adapters import WEIGHTS, WHOLE, Adapter
 from finetune.config import Config
+from finetune.ship.adapters import WEIGHTS, WHOLE, Adapter
 
 if TYPE_CHECKING:
     import torch

@@ -20,10 +20,10 @@ from typing import Any, overload
 from digest.errors import ConfigError
 from digest.schema import Row
 from finetune import data, distributed, tasks
-from finetune.adapters import CONFIG, WEIGHTS
 from finetune.config import Config, Train
 from finetune.examine import Best
 from finetune.learner import Learner, Trainable
+from finetune.ship.adapters import CONFIG, WEIGHTS
 from finetune.threads import prepare
 
 Log = Callable[[dict[str, Any]], None]

@@ -19,9 +19,9 @@ from digest.prompt import STOP
 from digest.schema import Row
 from finetune import data, distributed
 from finetune import train as loop
-from finetune.adapters import CONFIG, WEIGHTS, Adapter
 from finetune.base import Tokens
 from finetune.config import Config
+from finetune.ship.adapters import CONFIG, WEIGHTS, Adapter
 
 if TYPE_CHECKING:
     import tinker

@@ -8,9 +8,9 @@ from itertools import combinations
 
 from digest.protocols import Engine
 from digest.schema import DigestFields, Row
-from finetune.journal import Journal, Record
+from finetune.exam.predictions import Prediction
 from finetune.judging.questions import FIRST, LOW, SECOND, TIE, Question, Rubric
-from finetune.predictions import Prediction
+from finetune.labels.journal import Journal, Record
 
 _BATCH = 64  # questions an engine is given at once
 

@@ -7,11 +7,11 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+from finetune.exam.page import html, plain
 from finetune.judging import measures
 from finetune.judging.bench import Decision, Marking
 from finetune.judging.human import NAME
 from finetune.judging.measures import Agreement, Contest, Favour, Habits, Share
-from finetune.page import html, plain
 
 _HEADLINE = 30  # documents from which a win rate is worth quoting
 

@@ -6,11 +6,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from digest.schema import DigestFields
-from finetune import stats
-from finetune.evaluate import Exam
+from finetune.exam import stats
+from finetune.exam.evaluate import Exam
+from finetune.exam.stats import Ratio
+from finetune.exam.treescore import similarity
 from finetune.plots import style
-from finetune.stats import Ratio
-from finetune.treescore import similarity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

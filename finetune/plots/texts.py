@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from finetune.catalogue import TEXTS
-from finetune.evaluate import Exam
-from finetune.folding import words
-from finetune.metrics import flat
+from finetune.exam.catalogue import TEXTS
+from finetune.exam.evaluate import Exam
+from finetune.exam.folding import words
+from finetune.exam.metrics import flat
 from finetune.plots import style
 
 if TYPE_CHECKING:

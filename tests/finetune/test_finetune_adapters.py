@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from digest.errors import ConfigError, WeightsError
-from finetune.adapters import Adapter, average, write_gguf
-from finetune.families import permute
+from finetune.ship.adapters import Adapter, average, write_gguf
+from finetune.ship.families import permute
 
 
 @pytest.fixture

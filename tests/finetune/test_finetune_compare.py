@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cli.evaluation import compare
 from digest.errors import ConfigError
-from finetune import effort, stats
 from finetune.config import Config
+from finetune.exam import effort, stats
 
 from .conftest import row
 

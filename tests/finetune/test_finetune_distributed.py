@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.schema import Row
-from finetune.adapters import Adapter
 from finetune.data import Example, bucketed
 from finetune.distributed import World
+from finetune.ship.adapters import Adapter
 
 from .conftest import row
 

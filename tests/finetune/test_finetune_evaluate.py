@@ -7,8 +7,8 @@ import pytest
 from digest.errors import ConfigError
 from digest.protocols import Answer, Ask
 from digest.schema import FIELDS, DigestFields, Row
-from finetune import evaluate, predictions
-from finetune.predictions import Prediction
+from finetune.exam import evaluate, predictions
+from finetune.exam.predictions import Prediction
 
 from .conftest import row
 

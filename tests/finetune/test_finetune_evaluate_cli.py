@@ -12,10 +12,11 @@ from click.testing import CliRunner, Result
 from cli.evaluation import compare, evaluate
 from digest.errors import ConfigError
 from digest.schema import Row
-from finetune import catalogue, examreport, plots
+from finetune import plots
 from finetune.engines import Named, open_engine
-from finetune.evaluate import hold
-from finetune.predictions import Prediction
+from finetune.exam import catalogue, examreport
+from finetune.exam.evaluate import hold
+from finetune.exam.predictions import Prediction
 
 from .conftest import row
 
@@ -94,7 +95,7 @@ def test_every_name_is_in_the_catalogue_and_the_docs_hold_it(compared: Path) -> 
     optional |= {"valid_unconstrained", "finished", "cut"}
     assert known - names == optional
     assert catalogue.markdown() in DOCS.read_text("utf-8"), (
-        "docs/evaluation.md lacks the table that finetune.catalogue.markdown() gives"
+        "docs/evaluation.md lacks the table that finetune.exam.catalogue.markdown() gives"
     )
 
 

@@ -11,11 +11,11 @@ from sklearn import metrics as sk
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from digest.schema import DigestFields, Row
-from finetune import evaluate
-from finetune.predictions import Prediction
-from finetune.rouge import rouge, sentences
-from finetune.textmetrics import is_english, repetition, templated
-from finetune.treescore import similarity
+from finetune.exam import evaluate
+from finetune.exam.predictions import Prediction
+from finetune.exam.rouge import rouge, sentences
+from finetune.exam.textmetrics import is_english, repetition, templated
+from finetune.exam.treescore import similarity
 
 from .conftest import row
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from finetune import stats
-from finetune.stats import Ratio
+from finetune.exam import stats
+from finetune.exam.stats import Ratio
 
 values = st.lists(st.integers(0, 4), min_size=2, max_size=8)
 

@@ -14,10 +14,11 @@ from digest.engines.verify import Agreement
 from digest.errors import ConfigError, DigestError
 from digest.prompt import STOP, chatml, messages
 from digest.schema import FIELDS, Row
-from finetune import card, export, gotemplate, modelfile, prepared, verify
-from finetune.adapters import Adapter
+from finetune import prepared
 from finetune.base import Tokens
 from finetune.config import load
+from finetune.ship import card, export, gotemplate, modelfile, verify
+from finetune.ship.adapters import Adapter
 from finetune.train import train
 
 TEMPLATE = modelfile.template(modelfile.training)

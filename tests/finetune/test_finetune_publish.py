@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.main import main
-from finetune import privacy
+from finetune.ship import privacy
 
 SECRET = "The harbour master of Oostduin counted nine red boats before breakfast on Tuesday."
 CARD = "---\nlicense: apache-2.0\n---\n# A model\n\nIt reads stories.\n"

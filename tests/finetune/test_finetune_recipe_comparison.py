@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from finetune import evaluate, threads
+from finetune import threads
+from finetune.exam import evaluate
 
 pytest.importorskip("tinker", reason="the extra `tinker` is not installed")
 

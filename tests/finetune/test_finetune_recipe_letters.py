@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from finetune.labelled import stream
+from finetune.labels.labelled import stream
 
 from .labels.chat_service import ChatService
 from .recipes import TINY, play

@@ -15,10 +15,12 @@ from click.testing import CliRunner, Result
 from cli.main import main
 from cli.search_runs import runner
 from digest.errors import ConfigError
-from finetune import rates, search, searchreport
+from finetune import rates
 from finetune.config import Config, load
-from finetune.search import Plan, Worker, check, ended, open_study, start
-from finetune.space import Range
+from finetune.search.space import Range
+from finetune.search.study import Plan, Worker, check, ended, open_study, start
+from finetune.search.study import report as searchreport
+from finetune.search.study import study as search
 
 from .recipes import DOCS, blocks, play
 

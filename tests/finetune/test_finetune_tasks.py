@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from digest.engines.weights import Weights
 from digest.errors import ConfigError, WeightsError
 from digest.schema import DigestFields, Row
-from finetune import export as shipping
-from finetune import prepared, summaries, tasks
-from finetune.adapters import Adapter
+from finetune import prepared, tasks
 from finetune.base import Tokens
-from finetune.complete import Completions, exported, trained
 from finetune.config import Config, Data, load
 from finetune.data import bucketed
+from finetune.exam.predictions import Prediction
+from finetune.exam.rouge import rouge
 from finetune.learner import Learner
-from finetune.predictions import Prediction
-from finetune.rouge import rouge
-from finetune.tasks import END, Sample
-from finetune.template import MARK, Template
-from finetune.text import PIECE, Text, cut
+from finetune.ship import export as shipping
+from finetune.ship.adapters import Adapter
+from finetune.tasks import END, Sample, summaries
+from finetune.tasks.complete import Completions, exported, trained
+from finetune.tasks.template import MARK, Template
+from finetune.tasks.text import PIECE, Text, cut
 from finetune.train import train
 
 PLAIN = "### title: {title} ### description: {text}"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from digest.schema import DigestFields, Row
-from finetune import themes
+from finetune.ship import themes
 
 
 def row(number: int, *tags: str) -> Row:

@@ -13,11 +13,11 @@ from digest.errors import AccessError, ConfigError, EngineUnavailable, WeightsEr
 from digest.schema import Row
 from finetune import data
 from finetune import train as loop
-from finetune.adapters import Adapter
 from finetune.backends import tinker as backend
 from finetune.backends import trainer
 from finetune.base import Tokens
 from finetune.config import Config, load
+from finetune.ship.adapters import Adapter
 
 from .conftest import row
 

@@ -6,10 +6,10 @@ import pytest
 from digest.errors import ConfigError
 from digest.schema import Row
 from finetune import data
-from finetune.adapters import average
 from finetune.base import Tokens
 from finetune.config import Config, Train, load
 from finetune.learner import Learner
+from finetune.ship.adapters import average
 from finetune.train import Plan, rate, train
 
 from .conftest import row

@@ -26,12 +26,12 @@ from digest.grammar import answer_budget, gbnf
 from digest.prompt import STOP, Message, chatml, messages
 from digest.protocols import Answer, Ask
 from digest.schema import FIELDS, DigestFields, Row, json_schema, parse
-from finetune import export as shipping
-from finetune import gotemplate, modelfile
-from finetune.adapters import Adapter, write_gguf
 from finetune.base import Tokens, converted
-from finetune.convert import to_gguf
 from finetune.data import encode
+from finetune.ship import export as shipping
+from finetune.ship import gotemplate, modelfile
+from finetune.ship.adapters import Adapter, write_gguf
+from finetune.ship.convert import to_gguf
 
 torch = pytest.importorskip("torch", reason="the extra `finetune` is not installed")
 gguf = pytest.importorskip("gguf")

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from digest.schema import DigestFields
-from finetune.agreement import agreement
-from finetune.labelled import Labelled, Made, Other
+from finetune.labels.agreement import agreement
+from finetune.labels.labelled import Labelled, Made, Other
 
 _spec = importlib.util.spec_from_file_location(
     "chat_service", Path(__file__).with_name("chat_service.py")

@@ -17,10 +17,10 @@ from digest.errors import ConfigError, EngineUnavailable
 from digest.prompt import Message
 from digest.protocols import Ask
 from digest.schema import parse
-from finetune import chat
-from finetune.chat import ChatEngine
-from finetune.guide import Wish, instruction
-from finetune.pace import WINDOW, Pace, retry_after
+from finetune.labels import chat
+from finetune.labels.chat import ChatEngine
+from finetune.labels.guide import Wish, instruction
+from finetune.labels.pace import WINDOW, Pace, retry_after
 
 FIELDS = ("title", "relevance_score")
 TURNS: list[Message] = [

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.errors import ConfigError
-from finetune import wikipedia
-from finetune.collect import Given, Report, read
-from finetune.collection import Collection
-from finetune.labelled import Labelled, stream
+from finetune.labels import wikipedia
+from finetune.labels.collect import Given, Report, read
+from finetune.labels.collection import Collection
+from finetune.labels.labelled import Labelled, stream
 
 LONG = (
     "The council of Turku voted on Tuesday to mend the old bridge over the river Aura before the "
@@ -379,7 +379,7 @@ def test_a_ledger_is_harvested_and_corrections_stay(
     assert row.draft and row.digest.asked() == () and row.licence == "private"
     assert row.made and row.made.teacher.startswith("extractive-")
     assert "without a model" in row.made.degraded  # the reviewer is told
-    from finetune.review import Session
+    from finetune.labels.review import Session
 
     session = Session(out)
     session.decide(0, row.id, "edited", {"title": "A person wrote this"})

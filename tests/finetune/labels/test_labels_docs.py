@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from finetune.data import read
-from finetune.labelled import stream
+from finetune.labels.labelled import stream
 
 from .conftest import document, told
 

@@ -16,10 +16,10 @@ import pytest
 
 from digest.engines.extractive import extract
 from digest.schema import FIELDS, DigestFields, Row
-from finetune import guide
-from finetune.agreement import agreement, alike, central
 from finetune.data import read
-from finetune.guide import Wish
+from finetune.labels import guide
+from finetune.labels.agreement import agreement, alike, central
+from finetune.labels.guide import Wish
 
 Digest = Callable[..., Any]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from finetune.labelled import stream
-from finetune.review import Session
-from finetune.reviewserver import ReviewServer
+from finetune.labels.labelled import stream
+from finetune.labels.review import Session
+from finetune.labels.reviewserver import ReviewServer
 
 SCRIPT = Path(__file__).with_name("review.mjs")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

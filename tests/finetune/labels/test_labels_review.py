@@ -11,9 +11,9 @@ import pytest
 
 from digest.errors import ConfigError
 from finetune.data import read
-from finetune.labelled import Labelled, stream
-from finetune.review import Refused, Session, described
-from finetune.reviewserver import ReviewServer
+from finetune.labels.labelled import Labelled, stream
+from finetune.labels.review import Refused, Session, described
+from finetune.labels.reviewserver import ReviewServer
 
 from .conftest import labelled
 
@@ -269,5 +269,10 @@ def test_verdicts_over_http(browser: Browser, rows_file: Path) -> None:
     ):
         found, _, said = browser.ask("POST", "/api/verdict", body)
         assert (found, "error" in json.loads(said)) == (status, True)
-    for path in ("/api/row?place=4", "/api/row?place=x", "/etc/passwd", "/../finetune/review.py"):
+    for path in (
+        "/api/row?place=4",
+        "/api/row?place=x",
+        "/etc/passwd",
+        "/../finetune/labels/review.py",
+    ):
         assert browser.ask("GET", path)[0] == 404

@@ -1,0 +1,1 @@
+"""The examination: answers to labelled rows, measured, compared and shown."""

@@ -1,0 +1,1 @@
+"""Documents and their labels: collected, harvested, asked of teachers, put before a person."""

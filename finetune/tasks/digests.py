@@ -1,0 +1,60 @@
+"""The task that Digest was made for: a story's digest, for any subset of its fields."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digest.engines.modelfile import Modelfile
+from digest.prompt import chatml, messages
+from digest.schema import Row
+from finetune import data, formats
+from finetune.config import Data
+from finetune.ship import modelfile
+from finetune.tasks import Examples, Given
+
+if TYPE_CHECKING:
+    from finetune.learner import Trainable
+
+
+class Digests:
+    """Prompt and answer as `digest.prompt` and `digest.schema` make them."""
+
+    name = "digest"
+    asked: tuple[str, ...] = ("title", "text")
+
+    def __init__(self, how: Data) -> None:
+        self._how = how
+
+    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+        """Rows of any common shape."""
+        return formats.stream(how.rows, report, how.columns)
+
+    def epoch(self, rows: Sequence[Row], tokenizer: data.Tokenizer, seed: int) -> Examples:
+        """Every row once, short ones twice, for fields and with caps that are drawn."""
+        return data.Epoch(rows, self._how, tokenizer, seed)
+
+    def fixed(self, rows: Sequence[Row], tokenizer: data.Tokenizer) -> list[data.Example]:
+        """All labelled fields, the largest cap."""
+        return data.validation(rows, self._how, tokenizer)
+
+    def examine(
+        self, learner: "Trainable", rows: Sequence[Row], tokenizer: data.Tokenizer
+    ) -> dict[str, float]:
+        """The answers, measured field by field."""
+        from finetune.examine import examine
+
+        return examine(learner, self.fixed(rows, tokenizer), rows, tokenizer)
+
+    def described(self, rows: Sequence[Row]) -> Iterator[str]:
+        """The labels, field by field."""
+        from finetune.check import labels
+
+        return labels(rows)
+
+    def prompt(self, given: Given) -> str:
+        """Title and text, or the text alone."""
+        return chatml(messages(given.get("title", ""), given.get("text", given.get("prompt", ""))))
+
+    def modelfile(self, folder: Path, source: str, adapter: str = "") -> Modelfile:
+        """All fields, greedily."""
+        return modelfile.of(folder, source, adapter)
