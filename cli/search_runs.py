@@ -47,8 +47,8 @@ def search(
     """
     from digest.errors import ConfigError
     from finetune.rates import for_base
+    from finetune.search import report as searchreport
     from finetune.search.study import Plan, check, ended, open_study
-    from finetune.search.study import report as searchreport
 
     if not study.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(f"{study!r} is no name of a study; use letters, digits, - and _")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from digest.engines.cpu import allowed_cores
+from digest.engines.loops import LOOK, LOOSEN, loops
 from digest.engines.score import TOP, Step, distribution, until_score, with_median
 from digest.engines.weights import Weights, find
 from digest.errors import EngineUnavailable, WeightsError
@@ -33,11 +34,6 @@ _BATCH = 512  # tokens computed at once
 # machine; threads that sleep at once cost a quarter of the speed on a free one. This costs nothing
 # on either. libgomp reads it once, when llama.cpp is loaded.
 _SPINS = "1000"
-
-# What breaks a loop, for an answer that ran into one. Asked of every answer it would spoil the good
-# ones: a company that is a theme already would not be named again (docs/lab-log.md).
-_LOOSEN = {"repeat_penalty": 1.1, "repeat_last_n": 128}
-_LOOK = 32  # tokens between two looks for a loop
 
 
 class EmbeddedEngine:
@@ -161,7 +157,7 @@ class EmbeddedEngine:
         # Few answers but loops get so long.
         if answer.finish == "length" and not (self._exact or stop.is_set()):
             first = answer.tokens_out
-            answer = _answer(index, self._complete(request | _LOOSEN, stop))
+            answer = _answer(index, self._complete(request | LOOSEN, stop))
             answer = replace(answer, tokens_out=first + answer.tokens_out)
         scored = self._grammar and not ask.schema
         if scored and (written := until_score(answer.text)) and not stop.is_set():
@@ -185,8 +181,8 @@ class EmbeddedEngine:
         def take(event: bytes) -> bool:
             nonlocal written, looping
             events.append(event)
-            if len(events) % _LOOK == 0:
-                written += _answer(0, events[-_LOOK:]).text
+            if len(events) % LOOK == 0:
+                written += _answer(0, events[-LOOK:]).text
                 looping = loops(written)
             return looping or stop.is_set()
 
@@ -220,11 +216,6 @@ def _answer(index: int, events: Sequence[bytes]) -> Answer:
     reason = "the answer was broken off" if finish == "error" else ""
     tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
     return Answer(index, text, finish, *tokens, error=reason)
-
-
-def loops(text: str) -> bool:
-    """Whether `text` ends with the same 8 to 60 characters eight times over."""
-    return any(text.endswith(text[-size:] * 8) for size in range(8, 61) if len(text) >= size * 8)
 
 
 def _steps(events: Sequence[bytes]) -> Iterator[Step]:

@@ -10,10 +10,13 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from digest.engines.loops import LOOK, LOOSEN, loops
+from digest.engines.score import TOP, Step, distribution, with_median
 from digest.errors import EngineUnavailable
 from digest.protocols import Answer, Ask
 from digest.schema import json_schema
@@ -93,8 +96,20 @@ class OllamaEngine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
+        answer = self._chat(index, ask, stop, {})
+        # Few answers but loops get so long.
+        if answer.finish == "length" and not stop.is_set():
+            again = self._chat(index, ask, stop, LOOSEN)
+            spent = answer.tokens_out + again.tokens_out
+            answer = replace(answer if again.finish == "error" else again, tokens_out=spent)
+        return answer
+
+    def _chat(
+        self, index: int, ask: Ask, stop: threading.Event, loosened: Mapping[str, float]
+    ) -> Answer:
         import httpx
 
+        scored = not ask.schema and "relevance_score" in ask.fields
         body = {
             "model": self._settings.model,
             "messages": list(ask.messages),
@@ -103,10 +118,14 @@ class OllamaEngine:
             "truncate": False,
             "shift": False,
             "keep_alive": self._settings.keep_alive,
+            # For the median of the score. An older server gives none: then its own word stands.
+            **({"logprobs": True, "top_logprobs": TOP} if scored else {}),
             "options": {
                 "num_ctx": self._settings.context,
                 "num_predict": round(ask.max_tokens * _INDENT),
                 "temperature": 0,
+                "repeat_penalty": 1.0,  # Ollama's own 1.1 is not what a model was trained for
+                **loosened,
             },
         }
         for pause in (*_BUSY, None):
@@ -133,20 +152,28 @@ class OllamaEngine:
     def _read(self, index: int, ask: Ask, lines: Iterator[str], stop: threading.Event) -> Answer:
         """Follow the stream to its end, which must say how it ended."""
         text, deadline = "", time.monotonic() + self._settings.timeout
-        for line in lines:
+        steps: list[Step] = []
+        for number, line in enumerate(lines, 1):
             event = _object(line)
             if "error" in event:
                 return _failed(index, _message(event["error"]))
             text += event.get("message", {}).get("content", "")
+            steps += _steps(event)
             if event.get("done"):
-                return self._ended(index, ask, text, event)
-            if stop.is_set():
-                return _failed(index, "cancelled")
-            if time.monotonic() > deadline:
-                return _failed(index, f"no whole answer within {self._settings.timeout:g} s")
-            if _BLANK.search(text):
-                return _failed(index, "the model wrote white space without end")
+                return self._ended(index, ask, with_median(text, distribution(steps)), event)
+            if number % LOOK == 0 and loops(text):
+                return Answer(index, text, "length", tokens_out=number)
+            if why := self._given_up(text, deadline, stop):
+                return _failed(index, why)
         return _failed(index, "Ollama broke the answer off")
+
+    def _given_up(self, text: str, deadline: float, stop: threading.Event) -> str:
+        """Why there is no point in reading on; "" if there is."""
+        if stop.is_set():
+            return "cancelled"
+        if time.monotonic() > deadline:
+            return f"no whole answer within {self._settings.timeout:g} s"
+        return "the model wrote white space without end" if _BLANK.search(text) else ""
 
     def _ended(self, index: int, ask: Ask, text: str, event: dict[str, Any]) -> Answer:
         tokens_in, tokens_out = event.get("prompt_eval_count", 0), event.get("eval_count", 0)
@@ -167,6 +194,13 @@ class OllamaEngine:
 
 def _failed(index: int, error: str) -> Answer:
     return Answer(index, "", "error", error=error)
+
+
+def _steps(event: dict[str, Any]) -> Iterator[Step]:
+    """The tokens of an event that came with probabilities."""
+    for token in event.get("logprobs") or ():
+        top = {entry["token"]: entry["logprob"] for entry in token.get("top_logprobs") or ()}
+        yield Step(token["token"], top)
 
 
 def _object(line: str | bytes) -> dict[str, Any]:

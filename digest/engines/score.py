@@ -7,13 +7,14 @@ median of the distribution has the smallest expected absolute error.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import exp
 
 LOWEST, HIGHEST = 1, 10
 TOP = 12  # likeliest tokens to look at: ten digits and a little more
 
 _KEY = '"relevance_score":'
-_SCORE = re.compile(rf"{_KEY}(\d+)")
+_SCORE = re.compile(rf"{_KEY}\s*(\d+)")  # Ollama's grammar lets a model indent
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ def distribution(steps: Sequence[Step]) -> dict[int, float]:
     wrote one; if not, the whole mass goes to the end of the scale that its own score is nearer to.
     """
     written = ""
-    for step, after in zip(steps, [*steps[1:], None], strict=True):
-        if written.endswith(_KEY):
+    for step, after in zip_longest(steps, steps[1:]):
+        if written.rstrip().endswith(_KEY) and not step.text.isspace():
             masses = {n: exp(p) for t, p in step.likeliest.items() if (n := _number(t))}
             if len(step.text) == 1 and HIGHEST not in masses and LOWEST in masses:
                 ten = _ten(step, after)

@@ -100,8 +100,8 @@ def _probes() -> list[list[Message]]:
 
 def of(folder: Path, source: str, adapter: str = "", told: str = "") -> Modelfile:
     """The Modelfile for weights made from the base in `folder` (and an adapter over them):
-    template, system message (for all fields, if none is given), every stop token, context and
-    greedy decoding.
+    template, system message (for all fields, if none is given), every stop token, context, and
+    greedy decoding without a penalty.
 
     Written out in full, because Ollama guesses the template otherwise. Raises ConfigError if
     the base's tokenizer lacks the control tokens of the prompt.
@@ -111,7 +111,7 @@ def of(folder: Path, source: str, adapter: str = "", told: str = "") -> Modelfil
         template(training),
         told or system(),
         adapter,
-        {"stop": stops(folder), "num_ctx": str(context(folder)), "temperature": "0"},
+        _parameters(stops(folder), folder, "0"),
     )
 
 
@@ -129,8 +129,18 @@ def raw(
         before + "{{ .Prompt }}" + after,
         "",
         adapter,
-        {"stop": ends(folder), "num_ctx": str(context(folder)), "temperature": temperature},
+        _parameters(ends(folder), folder, temperature),
     )
+
+
+def _parameters(stop: list[str], folder: Path, temperature: str) -> dict[str, str | list[str]]:
+    # Ollama's own repeat_penalty of 1.1 is not how a model was trained and examined.
+    return {
+        "stop": stop,
+        "num_ctx": str(context(folder)),
+        "temperature": temperature,
+        "repeat_penalty": "1",
+    }
 
 
 def ends(folder: Path) -> list[str]:

@@ -17,10 +17,10 @@ from cli.search_runs import runner
 from digest.errors import ConfigError
 from finetune import rates
 from finetune.config import Config, load
+from finetune.search import report as searchreport
+from finetune.search import study as search
 from finetune.search.space import Range
 from finetune.search.study import Plan, Worker, check, ended, open_study, start
-from finetune.search.study import report as searchreport
-from finetune.search.study import study as search
 
 from .recipes import DOCS, blocks, play
 

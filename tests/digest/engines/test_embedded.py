@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from digest.engines.cpu import allowed_cores
-from digest.engines.embedded import EmbeddedEngine, loops
+from digest.engines.embedded import EmbeddedEngine
+from digest.engines.loops import loops
 from digest.engines.weights import Weights
 from digest.errors import EngineUnavailable
 from digest.prompt import messages

@@ -1,6 +1,7 @@
 """The Ollama engine against a local server: shapes written here, and recorded exchanges."""
 
 import json
+import math
 import re
 import threading
 import time
@@ -119,7 +120,57 @@ def test_the_request_says_everything_that_ollama_would_guess(
     assert body["format"] == json_schema(ASK.fields)
     assert list(body["format"]["properties"]) == list(ASK.fields)
     assert (body["truncate"], body["shift"], body["keep_alive"]) == (False, False, "5m")
-    assert body["options"] == {"num_ctx": 4096, "num_predict": 125, "temperature": 0}
+    assert (body["logprobs"], body["top_logprobs"]) == (True, 12)
+    options = {"num_ctx": 4096, "num_predict": 125, "temperature": 0, "repeat_penalty": 1.0}
+    assert body["options"] == options
+
+
+def test_the_score_is_the_median_of_what_the_model_holds_possible(
+    server: Server, engine: OllamaEngine
+) -> None:
+    def likely(token: str, **masses: float) -> dict[str, Any]:
+        top = [{"token": t[1:], "logprob": math.log(mass)} for t, mass in masses.items()]
+        return {"token": token, "logprob": top[0]["logprob"] if top else 0.0, "top_logprobs": top}
+
+    text = '{\n  "title": "A title",\n  "relevance_score": 9\n}'
+    head, tail = text.split("9")
+    lines = [
+        {"message": {"content": piece}, "done": False, "logprobs": [said]}
+        for piece, said in [
+            (head, likely(head)),
+            ("9", likely("9", t9=0.4, t7=0.3, t6=0.3)),
+            (tail, likely(tail)),
+        ]
+    ]
+    server.chat = lambda n, body: (200, [*lines, stream("")[1][-1]])
+    (answer,) = engine.answer([ASK])
+    assert json.loads(answer.text) == {"title": "A title", "relevance_score": 7}
+    assert answer.finish == "stop"
+
+
+def test_what_needs_no_probabilities_asks_for_none(server: Server, engine: OllamaEngine) -> None:
+    server.chat = lambda n, body: stream('{"title":"A title"}')
+    list(engine.answer([Ask(ASK.messages, ("title",), 100)]))
+    assert "logprobs" not in server.requests[0]
+
+
+def test_an_answer_without_end_is_asked_for_once_more(server: Server, engine: OllamaEngine) -> None:
+    def said(number: int, body: dict[str, Any]) -> Reply:
+        return stream(GOOD[:-2], done_reason="length") if number == 1 else stream(GOOD)
+
+    server.chat = said
+    (answer,) = engine.answer([ASK])
+    assert (answer.text, answer.finish, answer.tokens_out) == (GOOD, "stop", 18)
+    first, again = (body["options"] for body in server.requests)
+    assert again == first | {"repeat_penalty": 1.1, "repeat_last_n": 128}
+
+
+def test_a_loop_is_not_listened_to_for_long(server: Server, engine: OllamaEngine) -> None:
+    word = {"message": {"content": "the very same "}, "done": False}
+    server.chat = lambda n, body: (200, [word] * 1000)
+    (answer,) = engine.answer([ASK])
+    assert (answer.finish, answer.tokens_out) == ("length", 64)  # 32 events each time
+    assert len(server.requests) == 2
 
 
 def test_the_model_is_known_by_its_manifest(engine: OllamaEngine) -> None:
@@ -272,5 +323,7 @@ def test_recorded_exchanges_end_as_they_should(server: Server, path: Path) -> No
         assert not answer.error.startswith("{")
     else:
         assert answer.finish == last["done_reason"]
-        assert answer.tokens_out == last["eval_count"]
+        times = len(server.requests)  # twice, what had no end
+        assert times == 1 + (answer.finish == "length")
+        assert answer.tokens_out == last["eval_count"] * times
     engine.close()
