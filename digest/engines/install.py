@@ -7,7 +7,7 @@ from typing import Any
 from digest.engines.modelfile import Modelfile
 from digest.errors import EngineError, EngineUnavailable
 
-_NUMBERS = {"num_ctx": int, "temperature": float, "repeat_penalty": float}
+_NUMBERS = {"num_ctx": int, "num_predict": int, "temperature": float, "repeat_penalty": float}
 
 
 def create(

@@ -98,10 +98,10 @@ def _probes() -> list[list[Message]]:
     return [asked, messages("", "No title", ("title",)), [*asked, answer, asked[1]]]
 
 
-def of(folder: Path, source: str, adapter: str = "", told: str = "") -> Modelfile:
+def of(folder: Path, source: str, adapter: str = "", told: str = "", most: int = 0) -> Modelfile:
     """The Modelfile for weights made from the base in `folder` (and an adapter over them):
-    template, system message (for all fields, if none is given), every stop token, context, and
-    greedy decoding without a penalty.
+    template, system message (for all fields, if none is given), every stop token, context,
+    greedy decoding without a penalty, and `most` tokens an answer: what runs in circles ends there.
 
     Written out in full, because Ollama guesses the template otherwise. Raises ConfigError if
     the base's tokenizer lacks the control tokens of the prompt.
@@ -111,7 +111,7 @@ def of(folder: Path, source: str, adapter: str = "", told: str = "") -> Modelfil
         template(training),
         told or system(),
         adapter,
-        _parameters(stops(folder), folder, "0"),
+        _parameters(stops(folder), folder, "0") | ({"num_predict": str(most)} if most else {}),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digest.engines.modelfile import Modelfile
+from digest.grammar import answer_budget
 from digest.prompt import chatml, messages
 from digest.schema import Row
 from finetune import data, formats
@@ -57,4 +58,4 @@ class Digests:
 
     def modelfile(self, folder: Path, source: str, adapter: str = "") -> Modelfile:
         """All fields, greedily."""
-        return modelfile.of(folder, source, adapter)
+        return modelfile.of(folder, source, adapter, most=answer_budget())

@@ -106,7 +106,7 @@ class Summaries:
 
     def modelfile(self, folder: Path, source: str, adapter: str = "") -> Modelfile:
         """The chat, with what is asked for as its system message."""
-        return modelfile.of(folder, source, adapter, self._system())
+        return modelfile.of(folder, source, adapter, self._system(), self.budget())
 
     def budget(self) -> int:
         """Tokens of an answer at most: many languages take three a word."""

@@ -59,6 +59,7 @@ def test_modelfile_says_everything(base: Path) -> None:
     lines = text.splitlines()
     assert lines[:2] == ["FROM ./digest.q8_0.gguf", "ADAPTER ./a.gguf"]
     assert f'PARAMETER stop "{STOP}"' in lines and "PARAMETER num_ctx 2048" in lines
+    assert "PARAMETER repeat_penalty 1" in lines  # Ollama's own is 1.1
     assert f'SYSTEM """digest: {",".join(FIELDS)}"""' in lines
     assert read_modelfile(text) == modelfile.of(base, "./digest.q8_0.gguf", "./a.gguf")
 
