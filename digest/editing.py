@@ -1,10 +1,15 @@
 """The editor's desk: what of a model's answer may stand, by the text it is about.
 
-names, company_names   only such as occur in the text (digest.grounding)
+names, company_names   only such as occur in the text, as names (digest.grounding)
 title                  the author's own headline where the model's has lost it (digest.headline)
 summary                the text's own sentences where the model's are worth less (digest.summary)
 highlights             only such as give no number that the text does not give
 key_insights           only themes that the model was taught, or that occur in the text
+
+Of 7,487 names that the teacher gave for the training rows the text writes 28 without a capital
+letter anywhere, and not as a single word of the tools' kind. Of 10 such that the model wrote for 97
+validation rows ("Tech Companies", "435 engineers") none was right: without them the F1 of names
+rose from .547 to .566.
 
 A small model that makes up a theme of its own gives one that no other story will ever share. On
 97 validation rows the last rule removed 74 of 337 themes, and their F1 against the teacher's rose
@@ -16,7 +21,7 @@ from functools import cache
 
 from digest.engines.weights import shipped
 from digest.english import english
-from digest.grounding import fold, ground, latin, occurs
+from digest.grounding import GROUNDED, as_name, cased, fold, ground, latin, occurs
 from digest.headline import settle_title
 from digest.schema import DigestFields
 from digest.summary import invented, settle_summary
@@ -56,8 +61,23 @@ def edit(fields: DigestFields, title: str, text: str, model: str = "") -> Edited
         removed = tuple(t for t in fields.key_insights if t not in kept)
         changed["key_insights"] = kept
     grounded = ground(fields.model_copy(update=changed), title, text)
+    common = _common(grounded.fields, f"{title}\n{text}")
+    kept_names = {
+        field: [name for name in names if name not in common]
+        for field in GROUNDED
+        if (names := getattr(grounded.fields, field)) is not None
+    }
+    fields = grounded.fields.model_copy(update=kept_names)
     lost = written if "title" in changed else ""
-    return Edited(grounded.fields, grounded.dropped, removed, lost, why, wrong)
+    return Edited(fields, (*grounded.dropped, *common), removed, lost, why, wrong)
+
+
+def _common(fields: DigestFields, source: str) -> tuple[str, ...]:
+    """The names that are words like others in `source`."""
+    if not (latin(source) and cased(source)):
+        return ()
+    names = dict.fromkeys(name for field in GROUNDED for name in getattr(fields, field) or ())
+    return tuple(name for name in names if not as_name(name, source))
 
 
 def _said(theme: str, source: str) -> bool:

@@ -19,6 +19,7 @@ from digest.schema import DigestFields
 GROUNDED = ("names", "company_names")
 """The fields whose entries must occur in the text."""
 
+_CAPITALS = 0.01  # of all letters; in running English three to five in a hundred
 _NOT_WORD = re.compile(r"[\W_]+")
 _UNPARTED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
@@ -45,6 +46,22 @@ def ground(fields: DigestFields, title: str, text: str) -> Grounded:
         return Grounded(fields, ())
     changed = {field: kept[field] for field in GROUNDED if getattr(fields, field) is not None}
     return Grounded(fields.model_copy(update=changed), tuple(dropped))
+
+
+def cased(text: str) -> bool:
+    """Whether `text` uses capital letters as running text does."""
+    return sum(map(str.isupper, text)) >= _CAPITALS * sum(map(str.isalpha, text))
+
+
+def as_name(name: str, text: str) -> bool:
+    """Whether `text`, which is `cased`, writes `name` with a capital letter somewhere.
+
+    Or need not: a single word without one may be a tool's name ("rustc").
+    """
+    if name == name.lower() and " " not in name:
+        return True
+    written = [found[0] for found in re.finditer(re.escape(name), text, re.IGNORECASE)]
+    return not written or any(one != one.lower() for one in written)
 
 
 def fold(text: str) -> str:

@@ -95,7 +95,7 @@ class Provenance:
     tokens_out: int = 0
     tokens_cut: int = 0  # tokens of text left out because the item was too long
     degraded: str = ""  # why this is not the model's full answer; "" if it is
-    dropped: tuple[str, ...] = ()  # names that do not occur in the text, removed
+    dropped: tuple[str, ...] = ()  # names that the text does not give, removed
     dropped_themes: tuple[str, ...] = ()  # neither taught to the model nor in the text, removed
     replaced_title: str = ""  # the model's title, where the author's own stands in its place
     own_summary: str = ""  # why the summary is in the text's own words; "" if in the model's

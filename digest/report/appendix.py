@@ -103,7 +103,7 @@ def appendix(
     )
     yield from _list(
         "Names dropped",
-        "The model wrote these names, but they do not occur in the text.",
+        "The model wrote these, but the text gives no such names.",
         [
             f"{reference(one)}: {_names(one.digest.provenance.dropped)}"
             for one in made

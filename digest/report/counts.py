@@ -23,7 +23,7 @@ class Counts:
     cut: int  # items whose text was shortened for the model
     degraded: int  # items without the model's full answer
     hidden_removed: int  # hidden elements and characters taken out of documents
-    names_dropped: int  # names the model wrote that do not occur in the text
+    names_dropped: int  # names the model wrote that the text does not give
 
     def as_dict(self) -> dict[str, int]:
         """Name -> number, in the order above."""

@@ -50,6 +50,30 @@ def test_names_titles_and_themes_in_one_go() -> None:
     assert edited.dropped == ("Ada",)
 
 
+@pytest.mark.parametrize(
+    ("name", "stands"),
+    [
+        ("Acme Robotics", True),
+        ("rustc", True),  # so are tools called
+        ("The Ferries", False),  # ferries like others
+        ("380 branches", False),
+        ("robots", True),  # nobody can tell it from a tool
+        ("acme robotics", True),
+    ],
+)
+def test_a_name_is_written_as_one(name: str, stands: bool) -> None:
+    text = "Acme Robotics says that the ferries are sorted by rustc and by robots in 380 branches."
+    edited = edit(DigestFields(names=[name], company_names=[name]), "", text)
+    assert edited.fields.names == edited.fields.company_names == [name] * stands
+    assert edited.dropped == (name,) * (not stands)
+
+
+def test_a_text_without_capitals_or_in_another_script_keeps_its_names() -> None:
+    for text in ("we met at burger king. they had tea.", "Компания купила порт в Риге."):
+        said = DigestFields(names=["Burger King"])
+        assert edit(said, "", text).fields.names == ["Burger King"]
+
+
 def test_the_shipped_model_was_taught_themes() -> None:
     editing.taught.cache_clear()
     known = editing.taught("digest:latest@98135678598b")
