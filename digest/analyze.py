@@ -24,7 +24,7 @@ from digest.prompt import PROMPT_VERSION, messages, system
 from digest.protocols import Answer, Ask, Engine
 from digest.records import Digest, Item, Provenance
 from digest.schema import FIELDS, select, validate
-from digest.summary import SHORT, own_summary, to_write
+from digest.summary import SHORT, to_write
 
 __all__ = ["PROMPT_VERSION", "TEXT_TOKENS", "Cache", "analyze"]
 
@@ -110,12 +110,12 @@ def analyze(
 
 def _work(same: list[Item], asked: tuple[str, ...], engine: Engine) -> _Work:
     """What is to be asked about a content."""
-    title, text = same[0].title, same[0].text
-    missing = asked if engine.name == ExtractiveEngine.name else to_write(asked, title, text)
-    work = _Work(same, missing)
-    if missing != asked:
-        work.found["summary"], work.own_summary = own_summary(title, text), SHORT
-    return work
+    if engine.name == ExtractiveEngine.name:
+        return _Work(same, asked)
+    missing, summary = to_write(asked, same[0].title, same[0].text)
+    if not summary:
+        return _Work(same, missing)
+    return _Work(same, missing, {"summary": summary}, SHORT)
 
 
 def _answered(

@@ -27,39 +27,42 @@ _RUN = re.compile(r"\d\d+")
 _BOLD = re.compile(r"\*\*(?=\S)((?:(?!\*\*).)+?)(?<=\S)\*\*")
 
 
-def to_write(asked: tuple[str, ...], title: str, text: str) -> tuple[str, ...]:
-    """What of `asked` a model has to write: a text that is its own summary needs none written.
+def to_write(asked: tuple[str, ...], title: str, text: str) -> tuple[tuple[str, ...], str]:
+    """What of `asked` a model has to write, and the summary of a text that needs none written.
 
     A third of what it writes about such a text, and a seventh of all (docs/lab-log-engines.md).
     """
-    if len(asked) > 1 and "summary" in asked and own_summary(title, text):
-        return tuple(name for name in asked if name != "summary")
-    return asked
+    # Asked for nothing else it is asked all the same: an ask cannot be empty.
+    own = own_summary(title, text) if "summary" in asked and len(asked) > 1 else ""
+    return tuple(name for name in asked if not own or name != "summary"), own
 
 
 def own_summary(title: str, text: str) -> str:
-    """The summary of a text that is no longer than one; "" of any other."""
-    if len(text.split()) > _BRIEF or not english(f"{title} {text}"):
-        return ""
-    return extract(title, text, ("summary",)).summary or ""
+    """The summary of an English text that is no longer than one; "" of any other."""
+    brief = len(text.split()) <= _BRIEF and english(f"{title} {text}")
+    return _own(title, text) if brief else ""
 
 
 def settle_summary(written: str, title: str, text: str) -> tuple[str, str]:
     """The summary for a digest, and why it is the text's own words; "" if it is the model's."""
     tidied = tidy(written)
     written = tidied if len(tidied) >= _LEAST else written
-    if not english(f"{title} {text}"):
-        return written, ""
-    if len(text.split()) <= _BRIEF:
+    if own := own_summary(title, text):
         reason = SHORT
+    elif not english(f"{title} {text}"):
+        return written, ""
     elif made_up := invented(written, f"{title} {text}"):
         reason = f"the model’s gave numbers that are not in the text: {', '.join(made_up)}"
     elif len(written.split()) < _BROKEN:
         reason = "the model’s broke off"
     else:
         return written, ""
-    own = extract(title, text, ("summary",)).summary or written
+    own = own or _own(title, text) or written
     return own, reason if own != written else ""
+
+
+def _own(title: str, text: str) -> str:
+    return extract(title, text, ("summary",)).summary or ""
 
 
 def tidy(summary: str) -> str:

@@ -11,14 +11,14 @@ import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from digest.engines.cpu import allowed_cores
-from digest.engines.loops import LOOK, LOOSEN, loops
+from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.score import TOP, Step, distribution, until_score, with_median
 from digest.engines.weights import Weights, find
 from digest.errors import EngineUnavailable, WeightsError
@@ -153,12 +153,11 @@ class EmbeddedEngine:
         request: dict[str, Any] = {"prompt": prompt, "max_tokens": ask.max_tokens, "stop": [STOP]}
         if self._grammar:
             request["grammar"] = object_gbnf(ask.schema) if ask.schema else gbnf(ask.fields)
-        answer = _answer(index, self._complete(request, stop))
-        # Few answers but loops get so long.
-        if answer.finish == "length" and not (self._exact or stop.is_set()):
-            first = answer.tokens_out
-            answer = _answer(index, self._complete(request | LOOSEN, stop))
-            answer = replace(answer, tokens_out=first + answer.tokens_out)
+
+        def chat(loosened: Mapping[str, float]) -> Answer:
+            return _answer(index, self._complete({**request, **loosened}, stop))
+
+        answer = chat({}) if self._exact else with_end(chat, stop.is_set)
         scored = self._grammar and not ask.schema
         if scored and (written := until_score(answer.text)) and not stop.is_set():
             # A second question, of two tokens, over what the slot still holds: probabilities of

@@ -12,10 +12,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from digest.engines.loops import LOOK, LOOSEN, loops
+from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.score import TOP, Step, distribution, with_median
 from digest.errors import EngineUnavailable
 from digest.protocols import Answer, Ask
@@ -96,13 +95,7 @@ class OllamaEngine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
-        answer = self._chat(index, ask, stop, {})
-        # Few answers but loops get so long.
-        if answer.finish == "length" and not stop.is_set():
-            again = self._chat(index, ask, stop, LOOSEN)
-            spent = answer.tokens_out + again.tokens_out
-            answer = replace(answer if again.finish == "error" else again, tokens_out=spent)
-        return answer
+        return with_end(lambda loosened: self._chat(index, ask, stop, loosened), stop.is_set)
 
     def _chat(
         self, index: int, ask: Ask, stop: threading.Event, loosened: Mapping[str, float]

@@ -22,7 +22,7 @@ from digest.grounding import ground
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, Row, parse, select
-from digest.summary import own_summary, to_write
+from digest.summary import to_write
 from finetune.exam import metrics
 from finetune.exam.baselines import Baseline
 from finetune.exam.catalogue import HEADLINES
@@ -68,14 +68,17 @@ def predict(
     # A baseline is no model: what it says stands as it is.
     baseline = engine.name == Baseline.name
     check = ground if baseline else partial(edit, model=engine.model)
-    asks = []
+    asks, own = [], []
     for row, (text, _) in zip(rows, texts, strict=True):
-        wanted = asked if task or baseline else to_write(asked, row.title, row.text)
+        wanted, summary = asked, ""
         if task:
             question, budget = task.messages(row.title, text), task.budget()
         else:
+            if not baseline:
+                wanted, summary = to_write(asked, row.title, row.text)
             question, budget = messages(row.title, text, wanted), answer_budget(wanted)
         asks.append(Ask(question, wanted, budget))
+        own.append({"summary": summary} if summary else {})
     found: dict[int, Prediction] = {}
     for answer in engine.answer(asks):
         row = rows[answer.index]
@@ -84,9 +87,7 @@ def predict(
             try:
                 wanted = asks[answer.index].fields
                 said = summaries.read(answer.text) if task else parse(answer.text, wanted)
-                if wanted != asked:
-                    own = own_summary(row.title, row.text)
-                    said = said.model_copy(update={"summary": own})
+                said = said.model_copy(update=own[answer.index])
                 grounded = check(said, row.title, row.text)
             except InvalidAnswer:
                 grounded = None

@@ -144,5 +144,9 @@ def test_a_model_need_not_write_what_the_text_says_as_shortly() -> None:
 
 @pytest.mark.parametrize("text", ["Ja.", LONG, "Die Boote bleiben im Hafen, weil es stürmt."])
 def test_what_is_no_summary_is_asked_for(text: str) -> None:
-    assert to_write(("title", "summary"), "", text) == ("title", "summary")
-    assert to_write(("summary",), "Ferries", SHORT) == ("summary",)  # or nothing would be asked
+    assert to_write(("title", "summary"), "", text) == (("title", "summary"), "")
+
+
+def test_an_ask_is_never_empty() -> None:
+    assert to_write(("summary",), "Ferries", SHORT) == (("summary",), "")
+    assert to_write(("title", "summary"), "Ferries", SHORT) == (("title",), SHORT)
