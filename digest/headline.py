@@ -15,6 +15,7 @@ _LEAST = 4  # words of a headline that says what happened
 _MOST = 120  # characters: the contract's limit
 _SHARED = 0.3  # of the words of both titles, counted as F1
 _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # "(GitHub Repo)", "(5 minute read)"
+_NUMBERING = re.compile(r"^\d{1,2}[.)]\s+")  # of a list in the newsletter; ours is another
 _PERIOD = re.compile(r"(?<=[a-z]{3})\.\Z")  # of a headline that is set as a sentence
 _TEASER = re.compile(
     r"[?!…]|\.\.\.|\b(?:you|your|my|i|we|this|these|here|why|how)\b", re.IGNORECASE
@@ -27,7 +28,7 @@ def settle_title(written: str, own: str, text: str) -> str:
     `own` is taken if it is a headline at all (English, factual in form, long enough to say what
     happened) and `written` shares less than 0.3 of its words with it.
     """
-    own = _ASIDE.sub("", " ".join(own.split()))
+    own = _NUMBERING.sub("", _ASIDE.sub("", " ".join(own.split())))
     if not _states(own, text) or _shared(written, own) >= _SHARED:
         return written
     return _PERIOD.sub("", own)

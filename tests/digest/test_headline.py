@@ -49,6 +49,11 @@ def test_what_publishers_append_is_left_out() -> None:
     assert settle_title("Harbour master opens a pier", f"{OWN} (4 minute read)", TEXT) == OWN
 
 
+def test_the_numbering_of_another_list_is_left_out() -> None:
+    assert settle_title("Harbour master opens a pier", f"12) {OWN}", TEXT) == OWN
+    assert settle_title("Harbour master opens a pier", f"3.5 {OWN}", TEXT) == f"3.5 {OWN}"
+
+
 def test_a_headline_set_as_a_sentence_loses_its_period() -> None:
     assert settle_title("Harbour master opens a pier", f"{OWN}.", TEXT) == OWN
     assert settle_title("Harbour master opens a pier", f"{OWN} in the U.S.", TEXT)[-4:] == "U.S."
