@@ -60,7 +60,7 @@ class Ask(Section):
 class Data(Section):
     """Rows and the mixture of examples that is drawn from them, anew in every epoch."""
 
-    rows: Path = Path("train.jsonl")  # JSONL, a JSON array, CSV or Parquet: finetune.formats
+    rows: Path = Path("train.jsonl")  # JSONL, a JSON array, CSV or Parquet: finetune.data.formats
     columns: dict[str, str] = {}  # part of a row, e.g. `text` or `digest.summary` -> file's name
     split: Split = Split()
     caps: tuple[Cap, ...] = (Cap(tokens=512, weight=3), Cap(tokens=1024, weight=1))
