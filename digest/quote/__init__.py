@@ -1,0 +1,1 @@
+"""What a digest may quote: sentences with their places, and whether each may be shown alone."""
