@@ -53,7 +53,7 @@ def listed(token: str, words: frozenset[str]) -> bool:
 
 # Words that, with a capital, begin sentences: function words, no names.
 _STARTERS = """
-    the this that these those there then they their he she it its his her we our you your i'm i've
+    i the this that these those there then they their he she it its his her we our you your i'm i've
     if in on at as and an but by for from with when while what who why how where which so such
     some since after before although because both each even every however instead meanwhile many
     most more no not now of once one only or other our over under until to today yesterday also

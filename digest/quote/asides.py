@@ -34,8 +34,8 @@ _CREDIT = (
 CREDIT = re.compile(
     rf"[(\[*_]*{_CREDIT}(?: ?:| (?:by|courtesy|via|von|credit)\b)[^\n]{{0,140}}\Z"
     r"|[(\[*_]*(?:©|\(c\) ?\d{4}|copyright\b)[^\n]{0,140}\Z"
-    r"|[^\n]{0,160}(?:/ ?(?:Getty Images|Reuters|AFP|AP|dpa|EPA|Shutterstock)|\((?:AP|Reuters|AFP|Getty)"
-    r" ?(?:photo|images)?[^)]{0,40}\))[)\]*_. ]*\Z",
+    r"|(?-i:[^\n]{0,160}(?:/ ?(?:Getty Images|Reuters|AFP|AP|dpa|EPA|Shutterstock)|\((?:AP|Reuters|AFP|Getty)\b"
+    r"[^)]{0,40}\))[)\]*_. ]*)\Z",
     re.I,
 )
 BYLINE = re.compile(

@@ -93,7 +93,7 @@ def _is_end(block: str, mark: re.Match[str], begin: int, width: int) -> bool:
         return False
     next_one = _NEXT.match(following)
     word, after = (next_one["word"], next_one["after"]) if next_one else ("", "")
-    if mark["close"] and SPEAKS.match(following):
+    if mark["close"] and mark["stop"] != "." and SPEAKS.match(following):
         return False
     if mark["stop"] == ".":
         token = _TOKEN.search(block[max(begin, mark.start() - _BEFORE) : mark.start()])
@@ -106,7 +106,8 @@ def _is_end(block: str, mark: re.Match[str], begin: int, width: int) -> bool:
 def _period(token: str, block: str, mark: re.Match[str], word: str, after: str) -> bool:
     """Whether a single full stop behind `token` and before `word` ends a sentence."""
     bare = token.strip("*_'’")
-    starter = word.casefold() in STARTERS and word[:1].isupper() and after not in {".", "-", "’"}
+    stem = re.split("['’]", word)[0]
+    starter = stem.istitle() and stem.casefold() in STARTERS and after not in {".", "-", "’"}
     if word[:1].islower() and not _BRAND.match(word):
         if not (bare.isalpha() and len(bare) > 3 and word in CASUAL):
             return False
