@@ -1,0 +1,1 @@
+"""What a digest may say: the source's own words, cut, guarded, chosen and checked."""
