@@ -101,6 +101,9 @@ _KNOWN = frozenset(
         "border-width",
         "border-top-style",
         "clip",
+        "clip-path",
+        "transform",
+        "scale",
         "font-family",
     ]
 )
@@ -111,6 +114,11 @@ _SELECTOR = re.compile(r"([a-z][a-z0-9]*)?(?:([.#])([\w-]+))?")
 _LENGTH = re.compile(r"(-?\d*\.?\d+)\s*(px|pt|pc|in|cm|mm|r?em|%|)", re.I)
 _HEX = re.compile(r"#([0-9a-f]{6}|[0-9a-f]{3})\b", re.I)
 _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)(?:[\s,/]+([\d.]+)(%?))?", re.I)
+# All of an element cut away, or drawn without width or height.
+_CLIPPED = re.compile(r"inset\(\s*(?:100|[5-9]\d)(?:\.\d+)?%|(?:circle|ellipse)\(\s*0")
+_SHRUNK = re.compile(r"scale[xy]?\(\s*(?:[^,()]*,\s*)?0*\.?0*(?:px)?\s*[,)]")
+# Rules for every screen, whatever its width: they hold where a person reads.
+_SCREEN = re.compile(r"@media\s+(?:only\s+)?(?:screen|all)(?:\s*,\s*\w+)*\s*$", re.I)
 _MAX_RULES = 2000
 _UNPAINTED = object()
 
@@ -182,16 +190,25 @@ class Sheet:
 
 
 def _flat(css: str) -> str:
-    """The sheet without comments and without what stands in @-blocks."""
+    """The sheet without comments and @-blocks, but for rules that hold on every screen."""
     out, depth, skip = [], 0, -1
+    opened: list[int] = []  # depths at which a block for every screen stands open
     for piece in re.split(r"([{}])", _COMMENT.sub("", css)):
         if piece == "{":
             depth += 1
+            if opened and opened[-1] == depth:
+                continue
         elif piece == "}":
             depth = max(depth - 1, 0)
             if depth <= skip:
                 skip = -1
                 continue
+            if opened and depth < opened[-1]:
+                opened.pop()
+                continue
+        elif skip < 0 and _SCREEN.search(piece.rpartition(";")[2].strip()):
+            opened.append(depth + 1)
+            continue
         elif skip < 0 and piece.rstrip().rpartition(";")[2].lstrip().startswith("@"):
             skip = depth
             continue
@@ -246,6 +263,10 @@ def hides(found: Declarations) -> bool:
         value = float(opacity.rstrip("%") or 1)
         if value < 0.05:
             return True
+    if _CLIPPED.match(found.get("clip-path", "")) or _SHRUNK.search(found.get("transform", "")):
+        return True
+    if re.fullmatch(r"0*\.?0*(?:\s.*)?", found.get("scale", "1")):
+        return True
     clipped = found.get("overflow") == "hidden"
     for name in ("max-height", "height", "max-width", "width"):
         size = px(found.get(name, ""))

@@ -166,7 +166,7 @@ class _Layout:
             return True
         attributes = node.attributes
         found = declared(tag, attributes, self.sheet)
-        if hides(found):
+        if tag == "noscript" or hides(found):  # no reader of mail shows both it and the page
             self.hidden += bool((node.text(deep=True) or "").strip())
             return True
         if tag in ("br", "hr"):
