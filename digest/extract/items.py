@@ -34,6 +34,10 @@ MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piec
 MANY = 5  # ... unless it has so many
 _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
 _RANK = re.compile(r"^\d{1,2}[.)]\s+(?=\D)")
+# How long a story takes to read, with who printed it: "(Variety, 2 minute read)", "(4 Min.)".
+_READING_TIME = re.compile(
+    r"\s*[(\[][^()\[\]]{0,60}?\b\d{1,3}[ -]?(?:min(?:ute[ns]?|uti|utos?)?|分)\b[^()\[\]]{0,20}[)\]]\s*$", re.I
+)
 _LEADING = re.compile(r"^\s*(?:[:：—–|-]+\s+|[:：—–|]\s*)")
 
 
@@ -294,12 +298,12 @@ def _draft(block: Block, head: Head | None, body: list[Block]) -> Draft:
     if marks(block) and text:  # the sign is no headline
         draft = Draft(_opening(text[0].text), list(body), kind="sponsor")
     elif head is None:
-        draft = Draft(_opening(block.text), [block, *body])
+        draft = Draft(_opening(_READING_TIME.sub("", block.text)), [block, *body])
     else:
-        draft = Draft(headline(head.title), list(body))
+        draft = Draft(_READING_TIME.sub("", headline(head.title)), list(body))
         if head.look.linked and not head.look.level:
             draft.title = _RANK.sub("", draft.title)
-        if head.rest:
+        if head.rest and not _READING_TIME.fullmatch("".join(span.text for span in head.rest)):
             rest = [Span(_LEADING.sub("", head.rest[0].text), head.rest[0].style,
                          head.rest[0].href, head.rest[0].image), *head.rest[1:]]  # fmt: skip
             draft.blocks.insert(0, Block(rest, block.box, quote=block.quote))

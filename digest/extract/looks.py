@@ -19,6 +19,7 @@ MIN_ALT = 4  # words; a shorter alt text names what a picture shows
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
 _LEAD_IN = re.compile(r"[\s\W\d]{0,6}")  # "▶ ", "1. ", an opening quote
 _BREAK = re.compile(r"\s*[:：—–|•]|\s+-\s|\s*$")
+_ASIDE = re.compile(r"\s*\([^()]{2,80}\)\s*$")  # "(The Post, 2 minute read)" behind a headline
 _STOP = re.compile(r"[:：.!?。！？—–|-]\W*$")
 
 
@@ -224,7 +225,7 @@ def _label(spans: Sequence[Span]) -> int:
     words = count_words(label)
     if not 0 < words <= MAX_HEAD_WORDS or count_words(rest) < 2:
         return 0
-    set_off = _STOP.search(label) or _BREAK.match(rest)
+    set_off = _STOP.search(label) or _BREAK.match(rest) or _ASIDE.match(rest)
     larger = min(s.style.size for s in spans[start:cut]) >= 1.1 * max(
         s.style.size for s in spans[cut:] if s.text.strip()
     )

@@ -7,6 +7,7 @@ pictures in a row; or a sponsor's sign.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from digest.extract import words
 from digest.extract.looks import Head, Look, addressed, headlines, is_target, pictured
@@ -36,6 +37,7 @@ def complete(plan: Outline) -> None:
     _listings(plan)
     _cards(plan)
     _pictures(plan)
+    _parts(plan)
 
 
 def _alike(plan: Outline) -> None:
@@ -58,6 +60,38 @@ def _rules(plan: Outline) -> None:
         for number in ruled:
             if not picture(plan.blocks[number]) and not button(plan.blocks[number]):
                 plan.starts[number] = True
+
+
+def _parts(plan: Outline) -> None:
+    """Paragraphs that rules or linked pictures part from each other, one in each part, are items.
+
+    What stands before the first divider belongs to the first of them by its last paragraph only.
+    """
+    bounds = [-1, *(n for n, start in enumerate(plan.starts) if start), len(plan.blocks)]
+    for first, end in pairwise(bounds):
+        text = [n for n in range(first + 1, end) if not picture(plan.blocks[n])]
+        for fewest, divides in ((3, _ruled), (5, _pictured)):
+            parts: list[list[int]] = [[]]
+            for number in text:
+                if parts[-1] and divides(plan, number):
+                    parts.append([])
+                parts[-1].append(number)
+            parts[0] = parts[0][-1:]
+            told = [part for part in parts if plan.blocks[part[0]].words >= LONG_ENTRY] if text else []
+            single = sum(len(part) == 1 for part in told)
+            if single >= fewest and single >= 0.8 * len(parts[:-1]):
+                for part in told:
+                    plan.starts[part[0]] = True
+                break
+
+
+def _ruled(plan: Outline, number: int) -> bool:
+    return plan.blocks[number].gap is Gap.RULE
+
+
+def _pictured(plan: Outline, number: int) -> bool:
+    above = plan.blocks[number - 1]
+    return picture(above) and any(is_target(span.href) for span in above.spans)
 
 
 def _sponsors(plan: Outline) -> None:
