@@ -32,6 +32,7 @@ class Outline:
 def complete(plan: Outline) -> None:
     """Add to the plan what starts without a headline."""
     _alike(plan)
+    _rows(plan)
     _rules(plan)
     _sponsors(plan)
     _listings(plan)
@@ -50,6 +51,20 @@ def _alike(plan: Outline) -> None:
         if len(numbers) >= SEVERAL and sum(plan.starts[n] for n in numbers) >= 0.6 * len(numbers):
             for number in numbers:
                 plan.starts[number] = True
+
+
+def _rows(plan: Outline) -> None:
+    """Where half of the labelled paragraphs in a row start items, linked or not, all do."""
+    row: list[int] = []
+    for number in range(len(plan.blocks) + 1):
+        head = plan.heads[number] if number < len(plan.blocks) else None
+        if head is not None and head.rest:
+            row.append(number)
+            continue
+        if len(row) >= 3 and sum(plan.starts[n] for n in row) >= 0.5 * len(row):
+            for start in row:
+                plan.starts[start] = True
+        row = []
 
 
 def _rules(plan: Outline) -> None:
