@@ -23,7 +23,7 @@ repeats itself; words only add to signs that need no language.
 from dataclasses import replace
 
 from digest.errors import Unreadable
-from digest.extract import boilerplate, items
+from digest.extract import boilerplate, items, looks
 from digest.html import dom, layout, markdown, plaintext
 from digest.mail import charset, message
 from digest.records import Document, Item, RawDocument, fingerprint
@@ -69,6 +69,7 @@ def read(raw: RawDocument) -> Document:
         drafts = [items.Draft(title, list(kept), [raw.url] if raw.url else [], kind="story")]
     else:
         drafts = items.split(kept, title, page.blocks)
+        drafts = items.without_talk(drafts, looks.body_size(kept))
     if raw.key:
         identity = fingerprint(raw.source.partition(":")[0], raw.key)
     else:

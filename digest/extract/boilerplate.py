@@ -144,12 +144,13 @@ def weight(block: Block, size: float, *, edge: bool = False) -> float:
         value += 1.2
     if linked > 0.5 and len([s for s in solid if s.href]) >= 3 and count <= 4 * len(solid):
         value += 1.5
-    if _caption(block):
+    if captioned(block):
         value += 3.0
     return value + (0.3 if small else 0.0)
 
 
-def _caption(block: Block) -> bool:
+def captioned(block: Block) -> bool:
+    """Whether a block stands in a caption."""
     box: Box | None = block.box
     for _ in range(5):
         if box is not None and box.tag in ("figcaption", "caption", "figure"):

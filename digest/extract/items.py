@@ -7,10 +7,10 @@ one essay, letter or notice, which stays whole.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
-from digest.extract import words
+from digest.extract import form, talk, words
 from digest.extract.boilerplate import weight
 from digest.extract.ends import compact_looks, trim
 from digest.extract.kinds import kind, sponsored
@@ -30,13 +30,15 @@ INTRO_WORDS = 50
 ADVERT_WORDS = 15
 INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
 BANNER = 25  # words under the newsletter's own name
+SEVERAL = 0.4  # from this probability on a letter is cut
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece ...
 MANY = 5  # ... unless it has so many
 _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
 _RANK = re.compile(r"^\d{1,2}[.)]\s+(?=\D)")
 # How long a story takes to read, with who printed it: "(Variety, 2 minute read)", "(4 Min.)".
 _READING_TIME = re.compile(
-    r"\s*[(\[][^()\[\]]{0,60}?\b\d{1,3}[ -]?(?:min(?:ute[ns]?|uti|utos?)?|分)\b[^()\[\]]{0,20}[)\]]\s*$", re.I
+    r"\s*[(\[][^()\[\]]{0,60}?\b\d{1,3}[ -]?(?:min(?:ute[ns]?|uti|utos?)?|分)\b[^()\[\]]{0,20}[)\]]\s*$",
+    re.I,
 )
 _LEADING = re.compile(r"^\s*(?:[:：—–|-]+\s+|[:：—–|]\s*)")
 
@@ -53,17 +55,24 @@ class Draft:
     marks: list[str] = field(default_factory=list)  # lines around it that may name a sponsor
 
 
-def split(blocks: Sequence[Block], title: str, page: Sequence[Block] = ()) -> list[Draft]:
+def split(
+    blocks: Sequence[Block],
+    title: str,
+    page: Sequence[Block] = (),
+    form_of: Callable[[Outline], float] = form.several,
+) -> list[Draft]:
     """The items of a page whose boilerplate is gone.
 
-    `title` is its subject; `page` is the whole page, where the title may be linked.
+    `title` is its subject; `page` is the whole page, where the title may be linked; `form_of` tells
+    how likely a letter of such an outline holds several pieces.
     """
     blocks = join_split(blocks)
     masthead = _masthead(blocks, title)
     if masthead:
         plan = outline(blocks, find(blocks), range(0))
         drafts = _items(plan, title) if _opens_with_story(plan, title) else []
-        if any(same(draft.title, title) and draft.blocks for draft in drafts):
+        first = any(same(draft.title, title) and draft.blocks for draft in drafts)
+        if first and form_of(plan) >= SEVERAL:
             return drafts
     plan = outline(blocks, find(blocks), masthead)
     named = [block for block in page[:40] if same(block.text, title)]
@@ -77,7 +86,16 @@ def split(blocks: Sequence[Block], title: str, page: Sequence[Block] = ()) -> li
         [head for number, head in enumerate(plan.heads) if number not in masthead],
         [start for number, start in enumerate(plan.starts) if number not in masthead],
     )
-    return _items(plan, title) or _single(blocks, plan.heads, title, top[:1])
+    drafts = _items(plan, title)
+    if drafts and form_of(plan) >= SEVERAL:
+        return drafts
+    return _single(blocks, plan.heads, title, top[:1])
+
+
+def without_talk(drafts: Sequence[Draft], size: float) -> list[Draft]:
+    """The drafts without what their texts do not tell; `size` is that of the page's body."""
+    kept = talk.without([draft.blocks for draft in drafts], size)
+    return [replace(draft, blocks=blocks) for draft, blocks in zip(drafts, kept, strict=True)]
 
 
 def _items(plan: Outline, title: str) -> list[Draft]:

@@ -92,7 +92,9 @@ def _parts(plan: Outline) -> None:
                     parts.append([])
                 parts[-1].append(number)
             parts[0] = parts[0][-1:]
-            told = [part for part in parts if plan.blocks[part[0]].words >= LONG_ENTRY] if text else []
+            told = (
+                [part for part in parts if plan.blocks[part[0]].words >= LONG_ENTRY] if text else []
+            )
             single = sum(len(part) == 1 for part in told)
             if single >= fewest and single >= 0.8 * len(parts[:-1]):
                 for part in told:
