@@ -24,7 +24,12 @@ PARAGRAPH = 25  # words
 _SELF = re.compile(r"\b(?:I|me|my|ich|mein\w*|je|mon|moi|yo|mi|eu|meu|minha)\b")
 _SUM = re.compile(r"[$€£¥]\s?\d|\d\s?[€£円]")
 
-NAMES = ["blocks", "words", "starts", "density", "told", "shortest", "median", "longest", "bodiless", "linked_heads", "linked_items", "hosts", "listed", "one_look", "looks", "cells", "ruled", "pictures", "run_in", "prominence", "levels", "before", "lead_in", "paragraphs", "paragraphs_an_item", "long_share", "in_text_links", "links", "self", "greeting", "farewell", "postscript", "appeals", "calls", "sums", "sections", "quotes", "sentences", "same_host", "actions"]
+NAMES = """
+    blocks words starts density told shortest median longest bodiless linked_heads
+    linked_items hosts listed one_look looks cells ruled pictures run_in prominence levels
+    before lead_in paragraphs paragraphs_an_item long_share in_text_links links self greeting
+    farewell postscript appeals calls sums sections quotes sentences same_host actions
+""".split()  # noqa: SIM905
 
 
 def features(plan: Outline) -> list[float]:

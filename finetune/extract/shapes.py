@@ -12,16 +12,50 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+
+def _listed(text: str) -> list[str]:
+    return text.split("|")
+
+
 NAMES = ["Anna Keller", "J. Ortiz", "Mary Poole", "Tom Hale", "Ines Duarte", "Kenji Mori"]
 ROLES = ["Editor", "Campaign manager", "Member of Congress"]
-SECTIONS = ["News", "In brief", "Events", "Upcoming events", "Jobs", "Top stories", "Around the web", "Quick links", "Opinion", "What we are reading", "Kurz gemeldet", "Termine", "Agenda", "À lire", "Noticias", "Local", "Research", "Tools", "Sports", "Culture", "In the district", "Press", "From the archive", "Business", "Science & health", "Podcast", "This week", "ニュース", "What happened", "Why it matters", "The bottom line", "What's next"]
-MORE = ["Read more", "Read the full story", "Continue reading →", "Learn more", "Weiterlesen", "Mehr erfahren", "Lire la suite", "Leer más", "Details", "Full story", "View", "Saiba mais", "続きを読む"]
-GREETINGS = ["Dear friends,", "Hi there,", "Hello,", "Dear reader,", "Liebe Leserinnen und Leser,", "Friend --", "Bonjour,", "Hola a todos,", "Good morning!", "Guten Morgen,", "Olá,"]
-FAREWELLS = ["Best,", "Sincerely,", "Thanks,", "Yours,", "Best regards,", "Viele Grüße", "Cheers,", "In solidarity,", "Cordialement,", "Until next week,", "Have a great weekend!", "Onward,", "Um abraço,"]
-SPONSORS = ["Sponsored", "Sponsor", "Advertisement", "Anzeige", "In partnership with Halden", "Presented by Halden", "A message from our sponsor", "Publicité"]
-SUMS = ["Donate $5", "$10", "Chip in $25 →", "Donate $50 now", "$100", "Other amount", "Give $5", "CONTRIBUTE $27", "DONATE", "ADD YOUR NAME", "SIGN THE PETITION"]
-CALLS = ["Chip in now", "Please add your name to demand action today.", "Will you make a donation of $5 today?", "If you can, click here to donate.", "Sign the petition now to show your support."]
-CLOSING = ["Thanks for reading!", "That's all for this week.", "Know someone who would enjoy this? Forward it.", "What did you think of this issue?", "Loved it - It was ok - Hated it", "Leave a comment", "Share", "Subscribe now", "Got feedback? Just hit reply."]
+SECTIONS = _listed(
+    "News|In brief|Events|Upcoming events|Jobs|Top stories|Around the web|Quick "
+    "links|Opinion|What we are reading|Kurz gemeldet|Termine|Agenda|À "
+    "lire|Noticias|Local|Research|Tools|Sports|Culture|In the district|Press|From the "
+    "archive|Business|Science & health|Podcast|This week|ニュース|What happened|Why it "
+    "matters|The bottom line|What's next"
+)
+MORE = _listed(
+    "Read more|Read the full story|Continue reading →|Learn more|Weiterlesen|Mehr "
+    "erfahren|Lire la suite|Leer más|Details|Full story|View|Saiba mais|続きを読む"
+)
+GREETINGS = _listed(
+    "Dear friends,|Hi there,|Hello,|Dear reader,|Liebe Leserinnen und Leser,|Friend "
+    "--|Bonjour,|Hola a todos,|Good morning!|Guten Morgen,|Olá,"
+)
+FAREWELLS = _listed(
+    "Best,|Sincerely,|Thanks,|Yours,|Best regards,|Viele Grüße|Cheers,|In "
+    "solidarity,|Cordialement,|Until next week,|Have a great weekend!|Onward,|Um abraço,"
+)
+SPONSORS = _listed(
+    "Sponsored|Sponsor|Advertisement|Anzeige|In partnership with Halden|Presented by "
+    "Halden|A message from our sponsor|Publicité"
+)
+SUMS = _listed(
+    "Donate $5|$10|Chip in $25 →|Donate $50 now|$100|Other amount|Give $5|CONTRIBUTE "
+    "$27|DONATE|ADD YOUR NAME|SIGN THE PETITION"
+)
+CALLS = _listed(
+    "Chip in now|Please add your name to demand action today.|Will you make a donation of "
+    "$5 today?|If you can, click here to donate.|Sign the petition now to show your "
+    "support."
+)
+CLOSING = _listed(
+    "Thanks for reading!|That's all for this week.|Know someone who would enjoy this? "
+    "Forward it.|What did you think of this issue?|Loved it - It was ok - Hated it|Leave a "
+    "comment|Share|Subscribe now|Got feedback? Just hit reply."
+)
 BYLINES = ["By Anna Keller", "Von Tom Hale", "J. Ortiz, staff writer", "3 min read", "May 4, 2023"]
 PRICES = ["$9.99", "€ 19,90", "Now only $24.95", "£12.00", "29,95 €"]
 
