@@ -63,6 +63,8 @@ def read(raw: RawDocument) -> Document:
         html = html[: dom.MAX_CHARS]
         warnings.append("only the first 2 MiB of the text were read")
     page = layout.read(html)
+    if len(page.blocks) >= layout.MAX_BLOCKS:
+        warnings.append(f"only the first {layout.MAX_BLOCKS} lines were read")
     kept = boilerplate.clean(page.blocks, twins=drawn)
     title = " ".join((title or boilerplate.forwarded_subject(page.blocks) or page.title).split())
     if raw.whole:

@@ -8,7 +8,8 @@ by a sign of its own.
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from bisect import bisect_left
+from itertools import accumulate, pairwise
 
 from digest.extract import words
 from digest.extract.looks import body_size, headlines, is_target
@@ -221,6 +222,7 @@ def _without_contents(blocks: Sequence[Block]) -> list[Block]:
     for number, key in enumerate(keys):
         if short[number] and len(key) >= _MIN_ENTRY:
             later.setdefault(key[:_KEY], []).append(number)
+    told = [0, *accumulate(block.words for block in blocks)]
     drop: set[int] = set()
     first = 0
     while first < len(blocks) // 2:
@@ -228,15 +230,14 @@ def _without_contents(blocks: Sequence[Block]) -> list[Block]:
         while end < len(blocks) and short[end] and keys[end][:_KEY] not in seen:
             seen.add(keys[end][:_KEY])
             end += 1
-        returns = {
-            number: found[0]
-            for number in range(first, end)
-            if len(keys[number]) >= _MIN_ENTRY
-            and (found := [n for n in later[keys[number][:_KEY]] if n >= end])
-        }
+        returns = {}
+        for number in range(first, end):
+            places = later.get(keys[number][:_KEY], [])
+            at = bisect_left(places, end)
+            if len(keys[number]) >= _MIN_ENTRY and at < len(places):
+                returns[number] = places[at]
         spread = [
-            sum(b.words for b in blocks[min(pair) + 1 : max(pair)]) >= _TOLD
-            for pair in pairwise(returns.values())
+            told[max(pair)] - told[min(pair) + 1] >= _TOLD for pair in pairwise(returns.values())
         ]
         if len(returns) >= max(3, 0.6 * (end - first)) and sum(spread) >= 0.6 * len(spread):
             drop.update(range(min(returns), max(returns) + 1))

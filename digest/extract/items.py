@@ -186,6 +186,8 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
             _apart(drafts, body, blocks[end], section)
             ahead = list(blocks[stop:end])
             continue
+        if below := _under_label(plan, number, body):
+            head, body = below, body[1:]
         draft = _draft(blocks[number], head, body)
         draft.section = section
         draft.marks = [b.text for b in ahead if not picture(b)]
@@ -200,6 +202,17 @@ def _segments(plan: Outline, title: str) -> list[Draft]:
             drafts.append(draft)
         ahead = list(blocks[stop:end])
     return drafts
+
+
+def _under_label(plan: Outline, number: int, body: Sequence[Block]) -> Head | None:
+    """The headline under a publisher's name that leads to the same place, if there is one."""
+    label = plan.heads[number]
+    if label is None or not label.href or label.words > LABEL_WORDS or label.rest or not body:
+        return None
+    below = plan.heads[number + 1]
+    if below is None or below.rest or below.href != label.href or below.words <= label.words:
+        return None
+    return below if body[0] is plan.blocks[number + 1] and not action(body[0]) else None
 
 
 def _logo(block: Block, body: Sequence[Block]) -> list[str]:
@@ -316,7 +329,8 @@ def _draft(block: Block, head: Head | None, body: list[Block]) -> Draft:
     if marks(block) and text:  # the sign is no headline
         draft = Draft(_opening(text[0].text), list(body), kind="sponsor")
     elif head is None:
-        draft = Draft(_opening(_READING_TIME.sub("", block.text)), [block, *body])
+        told = "".join(span.text for span in block.spans if not span.image).strip() or block.text
+        draft = Draft(_opening(_READING_TIME.sub("", told)), [block, *body])
     else:
         draft = Draft(_READING_TIME.sub("", headline(head.title)), list(body))
         if head.look.linked and not head.look.level:

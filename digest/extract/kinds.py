@@ -14,14 +14,29 @@ _CLOCK = re.compile(
 )
 
 
+_DAY = re.compile(
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|"
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d|\b\d{1,2}(?:st|nd|rd|th)\b|"
+    r"\b\d{1,2}\.? ?(?:jan|feb|mär|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)|"
+    r"\b\d{1,2}[./]\d{1,2}\b|\b(?:today|tonight|tomorrow|daily|heute|morgen)\b|"
+    r"\b(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|\b(?:lun|mar|mercre|jeu|vendre|same)di\b|"
+    r"dimanche|\b(?:lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo)\b|-feira\b|"
+    r"曜日|月\d{1,2}日|[周星]期?[一二三四五六日天]",
+    re.I,
+)
+SECTION_WORDS = 8  # a longer line above several items is no sign over them
+
+
 def kind(title: str, text: str, section: str, href: str, marks: Sequence[str]) -> ItemKind:
     """Decide the kind of an item from what a reader sees of it."""
     plain = re.sub(r"\]\([^)]*\)", "]", text)
     edges = f"{plain[:160]}\n{plain[-60:]}"
-    if sponsored(title, plain, [section, *marks]):
+    above = [section] if count_words(section) <= SECTION_WORDS else []
+    if sponsored(title, plain, [*above, *marks]):
         return "sponsor"
     few = count_words(plain)
-    at_a_time = few < 80 and bool(_CLOCK.search(f"{title}\n{edges}"))
+    said = f"{title}\n{edges}\n{section}"  # a time alone is when something was posted
+    at_a_time = few < 80 and bool(_CLOCK.search(said) and _DAY.search(said))
     signs: dict[ItemKind, object] = {
         "job": words.JOB.search(section) or words.JOB.search(title),
         "poll": words.POLL.search(title) or (words.POLL.search(section) and "?" in edges),

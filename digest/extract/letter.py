@@ -16,11 +16,13 @@ SIGN_OFF = 8  # words before the comma above a name
 
 def unsigned(blocks: list[Block]) -> list[Block]:
     """A letter from behind its salutation to before its signature; a postscript stays."""
-    first = 0
+    first = before = 0
     for number, block in enumerate(blocks[: max(len(blocks) // 3, 6)]):
-        before = sum(b.words for b in blocks[:number])
-        if (salutes(block) or _addresses(block)) and before <= PROMO_WORDS:
-            first = number + 1 if number + 1 < len(blocks) else first
+        if before > PROMO_WORDS:
+            break
+        if (salutes(block) or _addresses(block)) and number + 1 < len(blocks):
+            first = number + 1
+        before += block.words
     for number in range(max(first + 1, len(blocks) - 10), len(blocks)):
         rest = blocks[number:]
         farewell = words.FAREWELL.match(rest[0].glance) and rest[0].words <= FAREWELL_WORDS

@@ -19,6 +19,11 @@ MIN_ALT = 4  # words; a shorter alt text names what a picture shows
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
 _LEAD_IN = re.compile(r"[\s\W\d]{0,6}")  # "▶ ", "1. ", an opening quote
 _BREAK = re.compile(r"\s*[:：—–|•]|\s+-\s|\s*$")
+_ALT = re.compile(
+    r"(?:an? )?(?:image|photo(?:graph)?|picture|screenshot|illustration|graphic|logo|bild|foto|"
+    r"imagen|imagem)\b|.*\.(?:png|jpe?g|gif|webp)$",
+    re.I,
+)
 _ASIDE = re.compile(r"\s*\([^()]{2,80}\)\s*$")  # "(The Post, 2 minute read)" behind a headline
 _STOP = re.compile(r"[:：.!?。！？—–|-]\W*$")
 
@@ -145,6 +150,8 @@ def pictured(index: int, block: Block) -> Head | None:
     if len(drawn) != 1 or not drawn[0].image or not is_target(drawn[0].href):
         return None
     text = drawn[0].text
+    if _ALT.match(text):  # it tells what the picture is, not what the story is
+        return None
     if " " not in text or not MIN_ALT <= count_words(text) <= MAX_HEAD_WORDS:
         return None
     title = [replace(drawn[0], image=False)]

@@ -5,40 +5,40 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_Tree = tuple[tuple[int, ...], tuple[float, ...], tuple[int, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class Trees:
     """A sum of trees over named columns; its logistic is a probability.
 
-    A tree is a row of nodes [column, threshold, step to the right-hand child], the left-hand child
-    being the next node; a leaf is a bare number.
+    A tree is three rows over its nodes: the column asked (-1 at a leaf), the threshold (the value
+    at a leaf), and the steps to the right-hand child; the left-hand child is the next node.
     """
 
     names: tuple[str, ...]
     base: float
-    trees: tuple[tuple[float | tuple[int, float, int], ...], ...]
+    trees: tuple[_Tree, ...]
 
     @classmethod
     def load(cls, text: str) -> "Trees":
-        """Read what `finetune.extract.fit` wrote."""
+        """Read what `finetune.extract.fit` wrote: nodes as [column, threshold, steps], or leaves."""
         found = json.loads(text)
-        trees = tuple(
-            tuple(node if isinstance(node, int | float) else (node[0], node[1], node[2])
-                  for node in tree)
-            for tree in found["trees"]
-        )  # fmt: skip
-        return cls(tuple(found["names"]), found["base"], trees)
+        trees = []
+        for tree in found["trees"]:
+            nodes = [node if isinstance(node, list) else [-1, node, 0] for node in tree]
+            columns, values, steps = zip(*nodes, strict=True)
+            trees.append((columns, values, steps))
+        return cls(tuple(found["names"]), found["base"], tuple(trees))
 
     def score(self, row: Sequence[float]) -> float:
         """The log-odds of one row of columns."""
         total = self.base
-        for tree in self.trees:
+        for columns, values, steps in self.trees:
             at = 0
-            node = tree[0]
-            while isinstance(node, tuple):
-                at += 1 if row[node[0]] <= node[1] else node[2]
-                node = tree[at]
-            total += node
+            while (column := columns[at]) >= 0:
+                at += 1 if row[column] <= values[at] else steps[at]
+            total += values[at]
         return total
 
     def probability(self, row: Sequence[float]) -> float:

@@ -155,7 +155,8 @@ SPONSOR = Sign(
     r"\bpromot(?:ed|ion)\b|"
     r"\bpartner content|in partnership with|paid (?:partnership|content|post)|presented by|"
     r"brought to you by|together with|our partners?\b|made possible by|\bads?\b(?!-)",
-    r"anzeige|werbung|gesponsert|in kooperation mit|präsentiert von",
+    r"(?:issue|brief|edition|episode|newsletter|letter)\b[^.]{0,30}\b(?:supported|powered) by",
+    r"\b(?:anzeige|werbung)\b|gesponsert|in kooperation mit|präsentiert von",
     r"publicité|sponsorisé|annonce\b|en partenariat avec|parrainé",
     r"publicidad|patrocin|anuncio|publicidade|conteúdo pago|pubblicità|advertentie|reklam",
     r"广告|廣告|赞助|贊助|推广|スポンサー|広告|광고|реклама",

@@ -98,7 +98,7 @@ _BULLETS = re.compile(r"[•●○◦▪■□▸►‣⁃∙·*–—-]|>{1,2}|
 _DASHES = re.compile(r"(?:[-=_*~#•·—–─━═+]\s*){4,}|(?:[*•·∙⁂]\s*){2,}")
 _SPACE = re.compile(r"[ \t\r\n\f\xa0\u2000-\u200a\u202f\u205f\u3000]+")
 _MAX_CELL = 100
-MAX_BLOCKS = 10_000
+MAX_BLOCKS = 6_000  # no letter has so many; a page of two million characters may
 
 
 def read(html: str) -> Page:
