@@ -5,9 +5,11 @@ The floors in item_gate.json may only rise. After an improvement, raise them wit
     DIGEST_RAISE_GATE=1 pytest tests/digest/extract/test_item_gate.py
 
 which writes what is measured now; it refuses to write a lower floor (a higher ceiling for
-`boilerplate_leak`, which is better the smaller it is).
+`boilerplate_leak`, which is better the smaller it is). Both sides of the split by publisher are
+measured: the development letters that rules and weights were made with, and the held-back third.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -23,13 +25,28 @@ FLOORS = Path(__file__).with_name("item_gate.json")
 SHARED = Path(__file__).parents[3].parent / "shared"
 NEWSLETTERS = SHARED / "data" / "newsletters"
 SCORER = SHARED / "tools" / "score_items.py"
+PUBLISHERS = Path(__file__).parents[3] / "finetune" / "extract" / "publishers.json"
 SMALLER_IS_BETTER = {"boilerplate_leak"}
 
 
-def predictions() -> str:
-    """What extraction makes of every labelled newsletter, as `digest extract --jsonl` prints it."""
-    lines = []
+def sides() -> dict[str, list[str]]:
+    """The lines of the labels by side: what was built with, and a third of publishers held back."""
+    known = json.loads(PUBLISHERS.read_text("utf-8"))
+    digits = {side: {x for found in known[side].values() for x in found} for side in known}
+    out: dict[str, list[str]] = {side: [] for side in known}
     for line in (NEWSLETTERS / "labels.jsonl").read_text("utf-8").splitlines():
+        content = (NEWSLETTERS / json.loads(line)["file"]).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        for side in out:
+            if digest in digits[side]:
+                out[side].append(line)
+    return out
+
+
+def predictions(labels: list[str]) -> str:
+    """What extraction makes of labelled newsletters, as `digest extract --jsonl` prints it."""
+    lines = []
+    for line in labels:
         path = NEWSLETTERS / json.loads(line)["file"]
         media = "text/html" if path.suffix == ".html" else "message/rfc822"
         raw = RawDocument(f"folder:{path.parent}", media, path.read_bytes(), path.name)
@@ -38,10 +55,11 @@ def predictions() -> str:
     return "\n".join(lines)
 
 
-def measure(folder: Path) -> dict[str, float]:
-    predicted = folder / "predicted.jsonl"
-    predicted.write_text(predictions(), "utf-8")
-    command = [sys.executable, str(SCORER), str(NEWSLETTERS / "labels.jsonl"), str(predicted)]
+def measure(folder: Path, lines: list[str]) -> dict[str, float]:
+    labels, predicted = folder / "labels.jsonl", folder / "predicted.jsonl"
+    labels.write_text("\n".join(lines), "utf-8")
+    predicted.write_text(predictions(lines), "utf-8")
+    command = [sys.executable, str(SCORER), str(labels), str(predicted)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -53,9 +71,16 @@ def worse(name: str, measured: float, floor: float) -> bool:
 @pytest.mark.skipif(not SCORER.exists(), reason="the labelled newsletters are not at hand")
 def test_no_score_falls(tmp_path: Path) -> None:
     floors = json.loads(FLOORS.read_text("utf-8"))
-    measured = {name: value for name, value in measure(tmp_path).items() if name in floors}
-    assert set(measured) == set(floors)
-    fallen = {n: (v, floors[n]) for n, v in measured.items() if worse(n, v, floors[n])}
+    measured = {
+        side: {n: v for n, v in measure(tmp_path, lines).items() if n in floors[side]}
+        for side, lines in sides().items()
+    }
+    fallen = {
+        f"{side} {n}": (v, floors[side][n])
+        for side, found in measured.items()
+        for n, v in found.items()
+        if worse(n, v, floors[side][n])
+    }
     assert not fallen, f"(measured, floor): {fallen}"
     if os.environ.get("DIGEST_RAISE_GATE"):
         FLOORS.write_text(json.dumps(measured, indent=2) + "\n", "utf-8")
