@@ -326,9 +326,9 @@ class _Judge:
         ]
 
     def run(self, numbers: Sequence[int]) -> bool:
-        """Whether labelled paragraphs in a row stand like a list: three or more, some linked."""
+        """Whether labelled paragraphs in a row stand like a list: three linked ones, or four."""
         linked = sum(any(is_target(s.href) for s in self.blocks[n].spans) for n in numbers)
-        return len(numbers) >= 3 and linked >= 0.3 * len(numbers)
+        return len(numbers) >= (3 if linked >= 0.3 * len(numbers) else 4)
 
     def list_score(self, entries: Sequence[int]) -> float:
         """The list's case for being items."""
@@ -344,7 +344,16 @@ class _Judge:
         case = (
             ENTRY_LINK * linked + ENTRY_HEAD * labelled + ENTRY_TITLE * titled + ENTRY_LONG * long
         )
-        return case / len(entries) - INSIDE * self.interrupts(entries[0])
+        interrupts = self.interrupts(entries[0])
+        if interrupts >= 1.0 and _mean([self.bare(number) for number in entries]) >= 0.8:
+            return 0.0  # links for further reading below a story's text
+        return case / len(entries) - INSIDE * interrupts
+
+    def bare(self, number: int) -> bool:
+        """Whether an entry is a link and nothing else."""
+        solid = [span for span in self.blocks[number].spans if span.text.strip(" .·•|-–")]
+        alone = number + 1 == len(self.blocks) or bool(self.blocks[number + 1].marker)
+        return alone and bool(solid) and all(is_target(span.href) for span in solid)
 
     def interrupts(self, first: int) -> float:
         """1 if the list belongs to the running text of its item, 0 if it stands alone."""

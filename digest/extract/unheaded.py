@@ -92,11 +92,11 @@ def _parts(plan: Outline) -> None:
                     parts.append([])
                 parts[-1].append(number)
             parts[0] = parts[0][-1:]
-            told = (
-                [part for part in parts if plan.blocks[part[0]].words >= LONG_ENTRY] if text else []
-            )
+            told = [p for p in parts if p and plan.blocks[p[0]].words >= LONG_ENTRY]
             single = sum(len(part) == 1 for part in told)
-            if single >= fewest and single >= 0.8 * len(parts[:-1]):
+            small = sum(len(part) <= 3 for part in told)
+            alone = single >= fewest and single >= 0.8 * (len(parts) - 1)
+            if alone or (small >= fewest + 2 and small >= 0.8 * (len(parts) - 1)):
                 for part in told:
                     plan.starts[part[0]] = True
                 break
