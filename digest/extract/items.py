@@ -31,6 +31,7 @@ ADVERT_WORDS = 15
 INDEX_WORDS = 12  # an unlinked list entry up to this long, before all items, lists the contents
 BANNER = 25  # words under the newsletter's own name
 SEVERAL = 0.4  # from this probability on a letter is cut
+TALK_WORDS = 30  # a text this short that is all talk was no item
 MULTI_SHARE = 0.4  # of the words must stand in items, else the page is one piece ...
 MANY = 5  # ... unless it has so many
 _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
@@ -93,9 +94,19 @@ def split(
 
 
 def without_talk(drafts: Sequence[Draft], size: float) -> list[Draft]:
-    """The drafts without what their texts do not tell; `size` is that of the page's body."""
+    """The drafts without what their texts do not tell; `size` is that of the page's body.
+
+    Of several, one goes whose short text is nothing else; a letter's only one keeps what it has.
+    """
     kept = talk.without([draft.blocks for draft in drafts], size)
-    return [replace(draft, blocks=blocks) for draft, blocks in zip(drafts, kept, strict=True)]
+    out = []
+    for draft, blocks in zip(drafts, kept, strict=True):
+        words_in = sum(block.words for block in draft.blocks)
+        if blocks or not draft.blocks:
+            out.append(replace(draft, blocks=blocks))
+        elif len(drafts) < 3 or words_in > TALK_WORDS:
+            out.append(draft)
+    return out
 
 
 def _items(plan: Outline, title: str) -> list[Draft]:

@@ -108,10 +108,10 @@ def trees() -> Trees:
 
 
 def without(bodies: Sequence[list[Block]], size: float) -> list[list[Block]]:
-    """The texts without talk; of a text that is nothing else all stays."""
+    """The texts without talk; one that is nothing else comes back empty."""
     model = trees()
     out = []
     for body, rows in zip(bodies, features(bodies, size), strict=True):
         kept = [b for b, row in zip(body, rows, strict=True) if model.probability(row) < LIKELY]
-        out.append(kept or body)
+        out.append(kept)
     return out
