@@ -7,6 +7,7 @@ one essay, letter or notice, which stays whole.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -131,11 +132,19 @@ def _opens_with_story(plan: Outline, title: str) -> bool:
 
 
 def _masthead(blocks: Sequence[Block], title: str) -> range:
-    """Where the issue's own title stands, with what is above it, and subtitle, author, date."""
+    """Where the issue's own title stands, with what is above it, and subtitle, author, date.
+
+    It ends where a head stands whose like comes again: that is the first story's.
+    """
+    heads = find(blocks)
+    known = Counter(head.look for head in heads if head is not None)
     for number, block in enumerate(blocks[:8]):
         if same(block.text, title):
             end = number + 1
             while end < len(blocks) and blocks[end].words <= MASTHEAD_WORDS:
+                head = heads[end]
+                if head is not None and head.prominence > 1 and known[head.look] > 2:
+                    break
                 if sponsored("", blocks[end].text, []):
                     break
                 end += 1

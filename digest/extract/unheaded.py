@@ -17,6 +17,7 @@ from digest.html.blocks import Block, Gap
 LABEL_WORDS = 4  # a head this short, unlinked, may name a section
 SEVERAL = 6  # heads that look alike: a large class
 SIGN_WORDS = 16  # a line that thanks a sponsor
+REMARK_WORDS = 25  # a paragraph without a headline among headed ones, if it is shorter
 LONG_ENTRY = 14  # words that make a paragraph more than a label
 
 
@@ -71,8 +72,12 @@ def _rules(plan: Outline) -> None:
     """Where most rules stand before items, every rule does."""
     ruled = [n for n, block in enumerate(plan.blocks) if block.gap is Gap.RULE and n]
     count = sum(plan.starts[n] for n in ruled)
+    headed = sum(plan.starts[n] and plan.heads[n] is not None for n in ruled)
     if count >= 4 and count >= 0.6 * len(ruled):
         for number in ruled:
+            short = plan.blocks[number].words < REMARK_WORDS and plan.heads[number] is None
+            if short and headed == count:  # a remark below the last of headed items
+                continue
             if not picture(plan.blocks[number]) and not button(plan.blocks[number]):
                 plan.starts[number] = True
 
