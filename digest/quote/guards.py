@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from digest.quote import phrases
 from digest.quote.abbreviations import STARTERS
 from digest.quote.language import language
-from digest.quote.machine import addressed_to_machine
+from digest.quote.machine import addressed, addressed_to_machine
 from digest.quote.quotations import marks
 from digest.quote.sentences import Sentence, plain
 
@@ -20,6 +20,7 @@ from digest.quote.sentences import Sentence, plain
 # of letters and space in prose. Read off the half of the editor's documents that rules were built on.
 WORDS, LETTERS, BARE, LONG, LETTERED = 4, 8, 8, 1000, 0.62
 
+MACHINE = "addressed to a machine"  # these are counted
 _ENDED = re.compile(r"[.!?…。！？؟।؛。][\"'”’»)\]*_」』“]*\Z")
 _QUESTION = re.compile(r"[?？؟;][!?！？]*[\"'”’»)\]」』“]*\Z")
 _BROKEN = re.compile(r"(?:[:：,;，、–—-]|\.\.\.|…)[\"'”’»)\]」』]*\Z")
@@ -64,13 +65,14 @@ def guards(text: str, found: Sequence[Sentence], lang: str | None = None) -> tup
     lang = language(text) if lang is None else lang
     words = [plain(text, s.start, s.end) for s in found]
     inside = marks(words)
+    called = addressed(text, found)
     out = []
     for n, sentence in enumerate(found):
         last = words[n - 1] if n and found[n - 1].paragraph == sentence.paragraph else ""
         following = words[n + 1] if n + 1 < len(words) else ""
         out.append(
             Guard(
-                never=inside[n] or _never(words[n], sentence),
+                never=MACHINE if called[n] else inside[n] or _never(words[n], sentence),
                 before=_before(words[n], last, lang),
                 after="the next sentence takes it back" if denied(following) else "",
             )
@@ -86,14 +88,14 @@ def denied(following: str) -> bool:
 def stands_alone(words: str, lang: str = "en") -> str:
     """Why words that are shown by themselves, whatever their neighbours, do not stand; or ""."""
     place = Sentence(0, len(words), 0, "prose")
+    if addressed_to_machine(words):
+        return MACHINE
     return marks([words])[0] or _never(words, place) or _before(words, "", lang)
 
 
 def _never(words: str, sentence: Sentence) -> str:
     if sentence.kind in {"aside", "table", "heading"}:
         return f"{sentence.kind}, no sentence"
-    if addressed_to_machine(words):
-        return "addressed to a machine"
     return _shape(words, sentence.kind) or _talk(words)
 
 
