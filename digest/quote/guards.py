@@ -15,16 +15,19 @@ from digest.quote.machine import addressed, addressed_to_machine
 from digest.quote.quotations import marks
 from digest.quote.sentences import Sentence, plain
 
-# WORDS: fewer are a fragment (in a script without spaces LETTERS). BARE: fewer words without an end
-# mark are a label. LONG: characters; what is longer was not cut rightly. LETTERED: the least share
-# of letters and space in prose. Read off the half of the editor's documents that rules were built on.
-WORDS, LETTERS, BARE, LONG, LETTERED = 4, 8, 8, 1000, 0.62
+# WORDS: fewer are a fragment (two signs of a script without spaces count as a word). BARE: fewer
+# without an end mark are a label; ENTRY: in a list. LONG: characters; what is longer was not cut
+# rightly. SOLID: the least share of letters, digits and space in prose. Read off the half of the
+# editor's documents that the rules were built on.
+WORDS, BARE, ENTRY, LONG, SOLID = 4, 8, 5, 1000, 0.78
 
 MACHINE = "addressed to a machine"  # these are counted
 _ENDED = re.compile(r"[.!?…。！？؟।؛。][\"'”’»)\]*_」』“]*\Z")
 _QUESTION = re.compile(r"[?？؟;][!?！？]*[\"'”’»)\]」』“]*\Z")
-_BROKEN = re.compile(r"(?:[:：,;，、–—-]|\.\.\.|…)[\"'”’»)\]」』]*\Z")
+_SEMICOLON = re.compile(r"[^\W\dα-ωά-ώ];\Z")  # a question mark in Greek alone
+_BROKEN = re.compile(r"(?<![:;])(?:[:：,;，、–—-]|\.\.\.|…)[\"'”’»)\]」』]*\Z")
 _URL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\w+|[#@]\w+")
+_THIS = re.compile(r"(?:this|these) ", re.I)  # at the very beginning: the text itself, or its title
 _CODE = re.compile(r"[{}=<>\\|]|::|->|\w\(\)|\w\.\w+\(|_\w+_|^[$>#] ")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
 _COUNTED = re.compile(r"(?:(?<=\s)|\A)\w{1,2}\)|[:;=][-^o']?[()]")  # "1)", "a)", a smiley
@@ -43,7 +46,7 @@ _NAMED = re.compile(
     r"sister|driver|officer|teacher|student|doctor|user|player|author|actor|anyone|someone|everyone|"
     r"nobody|who|one|\w+(?:er|or|ist|ian|ant))\b"
 )
-_FOLLOWS = re.compile(r", (?:[A-Z][\w’'-]+ ){1,3}[a-z]")
+_FOLLOWS = re.compile(r", (?:[A-Z][\w’'-]+ ){0,2}[A-Z][\w’'-]+,? [a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def guards(text: str, found: Sequence[Sentence], lang: str | None = None) -> tup
         out.append(
             Guard(
                 never=MACHINE if called[n] else inside[n] or _never(words[n], sentence),
-                before=_before(words[n], last, lang),
+                before="" if n == 0 and _THIS.match(words[n]) else _before(words[n], last, lang),
                 after="the next sentence takes it back" if denied(following) else "",
             )
         )
@@ -103,21 +106,26 @@ def _shape(words: str, kind: str) -> str:
     """What is wrong with the form of a sentence."""
     bare = _URL.sub(" ", words)
     unspaced = len(_UNSPACED.findall(bare))
-    letters = sum(sign.isalpha() or sign.isspace() for sign in bare)
+    size = len(bare.split()) + unspaced // 2
+    solid = sum(sign.isalnum() or sign.isspace() for sign in bare)
+    figures = sum(sign.isdigit() for sign in bare)
     ended = bool(_ENDED.search(words))
-    few = unspaced < LETTERS if unspaced * 2 > len(bare) else len(bare.split()) < WORDS
     reasons = {
-        "fragment": few or (not ended and len(bare.split()) < BARE and unspaced < LETTERS * 2),
+        "fragment": size < WORDS or (not ended and size < (ENTRY if kind == "list" else BARE)),
         "entry of a list": kind == "list" and not ended and bare[:1].islower(),
-        "question": bool(_QUESTION.search(words)) and not re.search(r"\w;\Z", words),
+        "question": bool(_QUESTION.search(words)) and not _SEMICOLON.search(words),
         "broken off": bool(_BROKEN.search(words)),
         "begins in the middle": bare.lstrip("\"“„«'‘([")[:1] in set(",.;:!?%)]}/&"),
         "open bracket": _brackets(words),
-        "no prose": letters < LETTERED * len(bare)
-        or len(_CODE.findall(bare)) * 8 > len(bare.split()) + 16,
+        "no prose": solid < SOLID * len(bare) or figures * 2 > solid or _coded(bare),
         "too long": len(words) > LONG,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _coded(bare: str) -> bool:
+    """Whether there is more code in a sentence than prose may name."""
+    return len(_CODE.findall(bare)) * 8 > len(bare.split()) + 16
 
 
 def _brackets(words: str) -> bool:

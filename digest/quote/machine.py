@@ -19,9 +19,13 @@ from digest.quote.sentences import Sentence, plain
 # LOOKED_AT: characters of a sentence. CODED: characters of a run that may hide base64.
 LOOKED_AT, CODED = 4000, 16
 
-_HIDDEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]")
+_HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
+)
 _TAGS = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)}
-_TWINS = str.maketrans("АВЕКМНОРСТУХаеорсухіјѕԁɡΑΒΕΖΗΙΚΜΝΟΡΤΥΧοτκɑ", "ABEKMHOPCTYXaeopcyxijsdgABEZHIKMNOPTYXotka")
+_TWINS = str.maketrans(
+    "АВЕКМНОРСТУХаеорсухіјѕԁɡΑΒΕΖΗΙΚΜΝΟΡΤΥΧοτκɑ", "ABEKMHOPCTYXaeopcyxijsdgABEZHIKMNOPTYXotka"
+)
 _SPACED = re.compile(r"(?<!\w)\w(?:[ .\-_·*]\w){4,}(?!\w)")
 _BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{CODED},}}={{0,2}}")
 _LEET = str.maketrans("013457@$", "oieastas")
@@ -196,7 +200,12 @@ def addressed(text: str, found: Sequence[Sentence]) -> tuple[bool, ...]:
 
 def _marked(raw: str) -> bool:
     """Whether the markup of a sentence hides an address: in a link's title, in an image's text."""
-    return any(_calls(_fold(part)) for part in re.findall(r"!\[([^\[\]]{8,400})\]|\"([^\"]{8,400})\"\)", raw) for part in part if part)
+    return any(
+        _calls(_fold(part))
+        for part in re.findall(r"!\[([^\[\]]{8,400})\]|\"([^\"]{8,400})\"\)", raw)
+        for part in part
+        if part
+    )
 
 
 def _readings(words: str) -> list[str]:
@@ -227,7 +236,9 @@ def _fold(words: str) -> str:
 
 def _decoded(run: str) -> str:
     try:
-        raw = base64.b64decode(run + "=" * (-len(run) % 4), altchars=b"-_" if re.search("[-_]", run) else None)
+        raw = base64.b64decode(
+            run + "=" * (-len(run) % 4), altchars=b"-_" if re.search("[-_]", run) else None
+        )
         shown = raw.decode("utf-8")
     except (binascii.Error, ValueError):
         return ""
