@@ -46,6 +46,8 @@ _NAMED = re.compile(
     r"sister|driver|officer|teacher|student|doctor|user|player|author|actor|anyone|someone|everyone|"
     r"nobody|who|one|\w+(?:er|or|ist|ian|ant))\b"
 )
+# "Praising the work, they asked for more."
+_DOING = re.compile(r"\W*(?:[A-Z]\w+(?:ing|ed)) [^,]{0,90}, (?:he|she|they|it)\b")
 _FOLLOWS = re.compile(r", (?:[A-Z][\w’'-]+ ){0,2}[A-Z][\w’'-]+,? [a-z]")
 
 
@@ -168,6 +170,8 @@ def _before(words: str, last: str, lang: str) -> str:
 
 def _unnamed(words: str) -> bool:
     """Whether a sentence says "he" or "she" before it has named anybody."""
+    if _DOING.match(words):
+        return True
     pronoun = _HE.search(words)
     if not pronoun:
         return False

@@ -86,7 +86,7 @@ EXPLETIVE = re.compile(
 )
 # This and that of time, place or of the text itself, which need nothing before.
 POINTING = re.compile(
-    r"[\W_]{0,4}(?:in )?(?:th(?:is|ese) (?:\w+ (?:of|in|for|at|by|from|between)|week|month|year|morning|afternoon|evening|weekend|summer|winter|"
+    r"[\W_]{0,4}(?:in )?(?:th(?:is|ese) (?:\w+ (?:of|in|for|at|by|from|between)\b|week|month|year|morning|afternoon|evening|weekend|summer|winter|"
     r"spring|autumn|fall|season|time|article|post|paper|guide|tutorial|newsletter|series|"
     r"issue|edition|essay|report|page|site|website|book|podcast|episode|video|"
     r"repo(?:sitory)?|days|(?:blog|web|past|coming|last|next) \w+|"
@@ -97,7 +97,7 @@ POINTING = re.compile(
     r"tarde|lunes|martes|miércoles|jueves|viernes|sábado|domingo|artículo|ano|mês|noite|manhã|artigo)|"
     r"nest[ea] (?:semana|ano|mês|artigo|sábado|domingo|segunda|terça|quarta|quinta|sexta)|"
     r"quest[oa']\s?(?:anno|settimana|mese|mattina|sera|articolo)|dit (?:jaar|artikel)|deze (?:week|"
-    r"maand)|(?:ere|so)? far this year|such as|both (?:the |[A-Z\"“])|that (?:said )?(?:\w+ ){1,6}is\b)",
+    r"maand)|(?:ere|so)? far this year|such as|both (?:the |(?-i:[A-Z\"“]))|that (?:said )?(?:\w+ ){1,6}is\b)",
     re.I,
 )
 # Words that join a sentence to the one before it.
@@ -229,7 +229,7 @@ GREETING = re.compile(
     r"issue|my)|happy (?:\w+day|holidays|new year)|thank(?:s| you)(?: so much| very much)?(?:[,.!]| "
     r"for)|(?:many )?thanks(?! to)|(?:kind |best |warm )?(?:regards|wishes)|sincerely|yours (?:truly|sincerely)|"
     r"cheers|(?:all the )?best,|see you|until next|have a (?:great|nice|good|wonderful)|"
-    r"(?:we|i) hope (?:you|this|to see)|(?:until|till) (?:then|next time)|talk soon|take care|"
+    r"(?:we|i) hope (?:you|this|to see|everyone|all)|(?:until|till) (?:then|next time)|talk soon|take care|"
     r"happy (?:coding|reading|hacking)|hallo\b|liebe[rs]? \w+|viel spaß|mit freundlichen|"
     r"(?:herzliche|viele|liebe|beste) grüße|bis (?:bald|dann|nächste)|willkommen (?:zu|bei|zurück)|"
     r"guten (?:tag|morgen|abend)|bonjour|bienvenue|cordialement|merci (?:de|pour|à)|bonne (?:lecture|"
