@@ -7,13 +7,17 @@ sentence; nothing is thrown away.
 import re
 
 _AGENCY = r"\((?:[A-Z][\w.& /-]{1,30}|AP|AFP|dpa|dapd|epd|kna|ots|efe|lusa|ansa)\)"
+_LONG_DASH = r"[ \t]*(?:--|- -|—|–)[ \t]+"
 _DASH = r"[ \t]*(?:--|- -|—|–|-)[ \t]+"
-_CITY = r"(?:ST\.? |LE |LA |EL )?[A-ZÄÖÜÉÈÁÍÓÚÑÇ]{3}[A-ZÄÖÜÉÈÁÍÓÚÑÇ.'’ -]{0,40}"
-_PLACE = r"(?:, ?[\w.’' ]{2,25}){0,3}"
+_CAPS = "A-ZÄÖÜÉÈÁÍÓÚÑÇ"
+_CITY = rf"(?:ST\.? |LE |LA |EL )?[{_CAPS}]{{3}}[{_CAPS}.'’ -]{{0,40}}"
+_PLACE = r"(?:, ?[A-Z0-9][\w.’' ]{1,25})"
 _NAME = r"[A-ZÄÖÜÉ][\w.’'-]+(?: (?:de |da |do |la |am |an der )?[A-ZÄÖÜÉ][\w.’'-]+){0,3}"
 DATELINE = re.compile(
-    rf"[*_]{{0,3}}(?:{_CITY}{_PLACE}(?: ?{_AGENCY})?|{_AGENCY}|{_NAME}{_PLACE} ?{_AGENCY})[*_.]{{0,4}}{_DASH}(?=\S)"
+    rf"[*_]{{0,3}}(?:(?:{_CITY}|{_NAME})?{_PLACE}{{0,3}} ?{_AGENCY}[*_.]{{0,4}}{_DASH}"
+    rf"|{_CITY}{_PLACE}{{1,3}}[*_.]{{0,4}}{_LONG_DASH}|[{_CAPS}]{{5}}[{_CAPS}.'’ -]{{0,40}}[*_.]{{0,4}}{_LONG_DASH})(?=\S)"
 )
+
 # Behind the header of a news wire: the place all in capitals, a state, and a long dash.
 LATE = re.compile(
     rf"\b{_CITY}, (?:[A-Z]\.[A-Z]\.|[A-Z][\w. ]{{2,20}})[ \t]*(?:--|- -|—)[ \t]+(?=[A-Z])"

@@ -38,7 +38,7 @@ _MARK = re.compile(
 _PROTECTED = re.compile(
     r"`[^`]{1,300}`"
     r"|!?\[(?:[^\[\]]|!?\[[^\[\]]{0,300}\](?:\([^()\s]{0,2000}\))?){0,600}\]"
-    r"(?:\((?:[^()\s]|\([^()\s]{0,300}\)){0,4000}(?:\s[\"'(][^()\"]{0,300}[\"')])?\s?\)"
+    r"(?:\(\s?(?:[^()\s]|\([^()\s]{0,300}\)){0,4000}(?:\s[\"'(][^()\"]{0,300}[\"')])?\s?\)"
     r"|\[[^\[\]]{0,200}\])"
     r"|<[^<>\s]{1,2000}>"
     r"|\bhttps?://[^\s<>\"”)\]]{0,3000}[^\s<>\"”)\].,;:!?]"
@@ -106,6 +106,8 @@ def _is_end(block: str, mark: re.Match[str], begin: int, width: int) -> bool:
 def _period(token: str, block: str, mark: re.Match[str], word: str, after: str) -> bool:
     """Whether a single full stop behind `token` and before `word` ends a sentence."""
     bare = token.strip("*_'’")
+    if "-" in bare and bare.rsplit("-", 1)[1].count(".") > 0 and bare.casefold() not in NEVER:
+        bare = bare.rsplit("-", 1)[1]  # EU-U.S.
     stem = re.split("['’]", word)[0]
     starter = stem.istitle() and stem.casefold() in STARTERS and after not in {".", "-", "’"}
     if word[:1].islower() and not _BRAND.match(word):

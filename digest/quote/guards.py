@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from digest.quote import phrases
 from digest.quote.abbreviations import STARTERS
 from digest.quote.language import language
-from digest.quote.machine import addressed_to_machine
+from digest.quote.machine import addressed, addressed_to_machine
 from digest.quote.quotations import marks
 from digest.quote.sentences import Sentence, plain
 
-# WORDS: fewer are a fragment (in a script without spaces LETTERS). BARE: fewer words without an end
-# mark are a label. LONG: characters; what is longer was not cut rightly. LETTERED: the least share
-# of letters and space in prose. Read off the half of the editor's documents that rules were built on.
-WORDS, LETTERS, BARE, LONG, LETTERED = 4, 8, 8, 1000, 0.62
+# WORDS: fewer are a fragment (two signs of a script without spaces count as a word). BARE: fewer
+# without an end mark are a label; ENTRY: in a list. LONG: characters; what is longer was not cut
+# rightly. SOLID: the least share of letters, digits and space in prose. Read off the half of the
+# editor's documents that the rules were built on.
+WORDS, BARE, ENTRY, LONG, SOLID = 4, 8, 5, 1000, 0.78
 
+MACHINE = "addressed to a machine"  # these are counted
 _ENDED = re.compile(r"[.!?…。！？؟।؛。][\"'”’»)\]*_」』“]*\Z")
 _QUESTION = re.compile(r"[?？؟;][!?！？]*[\"'”’»)\]」』“]*\Z")
-_BROKEN = re.compile(r"(?:[:：,;，、–—-]|\.\.\.|…)[\"'”’»)\]」』]*\Z")
+_SEMICOLON = re.compile(r"[^\W\dα-ωά-ώ];\Z")  # a question mark in Greek alone
+_BROKEN = re.compile(r"(?<![:;])(?:[:：,;，、–—-]|\.\.\.|…)[\"'”’»)\]」』]*\Z")
 _URL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\w+|[#@]\w+")
+_THIS = re.compile(r"(?:this|these) ", re.I)  # at the very beginning: the text itself, or its title
 _CODE = re.compile(r"[{}=<>\\|]|::|->|\w\(\)|\w\.\w+\(|_\w+_|^[$>#] ")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
 _COUNTED = re.compile(r"(?:(?<=\s)|\A)\w{1,2}\)|[:;=][-^o']?[()]")  # "1)", "a)", a smiley
@@ -42,7 +46,9 @@ _NAMED = re.compile(
     r"sister|driver|officer|teacher|student|doctor|user|player|author|actor|anyone|someone|everyone|"
     r"nobody|who|one|\w+(?:er|or|ist|ian|ant))\b"
 )
-_FOLLOWS = re.compile(r", (?:[A-Z][\w’'-]+ ){1,3}[a-z]")
+# "Praising the work, they asked for more."
+_DOING = re.compile(r"\W*(?:[A-Z]\w+(?:ing|ed)) [^,]{0,90}, (?:he|she|they|it)\b")
+_FOLLOWS = re.compile(r", (?:[A-Z][\w’'-]+ ){0,2}[A-Z][\w’'-]+,? [a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +70,15 @@ def guards(text: str, found: Sequence[Sentence], lang: str | None = None) -> tup
     lang = language(text) if lang is None else lang
     words = [plain(text, s.start, s.end) for s in found]
     inside = marks(words)
+    called = addressed(text, found)
     out = []
     for n, sentence in enumerate(found):
         last = words[n - 1] if n and found[n - 1].paragraph == sentence.paragraph else ""
         following = words[n + 1] if n + 1 < len(words) else ""
         out.append(
             Guard(
-                never=inside[n] or _never(words[n], sentence),
-                before=_before(words[n], last, lang),
+                never=MACHINE if called[n] else inside[n] or _never(words[n], sentence),
+                before="" if n == 0 and _THIS.match(words[n]) else _before(words[n], last, lang),
                 after="the next sentence takes it back" if denied(following) else "",
             )
         )
@@ -86,14 +93,14 @@ def denied(following: str) -> bool:
 def stands_alone(words: str, lang: str = "en") -> str:
     """Why words that are shown by themselves, whatever their neighbours, do not stand; or ""."""
     place = Sentence(0, len(words), 0, "prose")
+    if addressed_to_machine(words):
+        return MACHINE
     return marks([words])[0] or _never(words, place) or _before(words, "", lang)
 
 
 def _never(words: str, sentence: Sentence) -> str:
     if sentence.kind in {"aside", "table", "heading"}:
         return f"{sentence.kind}, no sentence"
-    if addressed_to_machine(words):
-        return "addressed to a machine"
     return _shape(words, sentence.kind) or _talk(words)
 
 
@@ -101,21 +108,26 @@ def _shape(words: str, kind: str) -> str:
     """What is wrong with the form of a sentence."""
     bare = _URL.sub(" ", words)
     unspaced = len(_UNSPACED.findall(bare))
-    letters = sum(sign.isalpha() or sign.isspace() for sign in bare)
+    size = len(bare.split()) + unspaced // 2
+    solid = sum(sign.isalnum() or sign.isspace() for sign in bare)
+    figures = sum(sign.isdigit() for sign in bare)
     ended = bool(_ENDED.search(words))
-    few = unspaced < LETTERS if unspaced * 2 > len(bare) else len(bare.split()) < WORDS
     reasons = {
-        "fragment": few or (not ended and len(bare.split()) < BARE and unspaced < LETTERS * 2),
+        "fragment": size < WORDS or (not ended and size < (ENTRY if kind == "list" else BARE)),
         "entry of a list": kind == "list" and not ended and bare[:1].islower(),
-        "question": bool(_QUESTION.search(words)) and not re.search(r"\w;\Z", words),
+        "question": bool(_QUESTION.search(words)) and not _SEMICOLON.search(words),
         "broken off": bool(_BROKEN.search(words)),
         "begins in the middle": bare.lstrip("\"“„«'‘([")[:1] in set(",.;:!?%)]}/&"),
         "open bracket": _brackets(words),
-        "no prose": letters < LETTERED * len(bare)
-        or len(_CODE.findall(bare)) * 8 > len(bare.split()) + 16,
+        "no prose": solid < SOLID * len(bare) or figures * 2 > solid or _coded(bare),
         "too long": len(words) > LONG,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _coded(bare: str) -> bool:
+    """Whether there is more code in a sentence than prose may name."""
+    return len(_CODE.findall(bare)) * 8 > len(bare.split()) + 16
 
 
 def _brackets(words: str) -> bool:
@@ -158,6 +170,8 @@ def _before(words: str, last: str, lang: str) -> str:
 
 def _unnamed(words: str) -> bool:
     """Whether a sentence says "he" or "she" before it has named anybody."""
+    if _DOING.match(words):
+        return True
     pronoun = _HE.search(words)
     if not pronoun:
         return False

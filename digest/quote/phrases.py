@@ -15,10 +15,10 @@ def starts(*patterns: str) -> re.Pattern[str]:
 # References to a person or thing that was named before.
 PRONOUN = {
     "en": starts(
-        r"he|she|they|him|them|his|hers?|their|theirs|its|it|this|that|these|those|such|both|neither|"
+        r"he|she|they|him|them|his|hers?|their|theirs|its|it|this|that(?! the\b)|these|those|such|both|neither|"
         r"either|he['’]\w+|she['’]\w+|they['’]\w+|it['’]\w+|that['’]s|this['’]s|"
         r"(?:the|these|those) (?:latter|former|two|three|four|five|pair|duo|trio|same|other|others)|"
-        r"here(?! (?:is|are)\b)|then|there(?! (?:is|are|was|were|will|has|have|may|might|can|could|"
+        r"here(?! (?:is|are)\b|,? we\b)|then|there(?!['’]s| (?:is|are|was|were|will|has|have|may|might|can|could|"
         r"remains?|seems?|exists?|appears?|comes?)\b)|thus|one of (?:them|these|those|which)|"
         r"(?:some|many|most|all|none|each|several|few|both|any|two|three|half) of (?:them|these|those|this|"
         r"which|whom)|others?|another(?! \w+ (?:of|in|from)\b)|same here|the other",
@@ -71,12 +71,13 @@ PRONOUN_CJK = re.compile(
 )
 # "It" that stands for nothing: what it announces follows in the sentence.
 EXPLETIVE = re.compile(
-    r"[\W_]{0,4}(?:it(?:['’]s| has) been (?:\w+ ){1,4}since\b|it(?:['’]s| is| was) the (?:first|last|second|third|"
-    r"\w+est) (?:time|day|week|month|year)|it(?:['’]s| is| was| has been| will be| would be| may be| might be| seems| appears| "
-    r"remains| turns out| became| takes| took) (?:\w+ly )?(?:not |also |now |still |too |very |more |"
-    r"most )?(?:\w+(?:ed|en|nown|id)? )?(?:that|to|how|whether|for \w+ to|(?:hard|easy|difficult|"
-    r"possible|impossible|important|likely|unlikely|time|clear|unclear|true|common|worth|announced|"
-    r"reported|said|estimated|expected|believed|known|revealed)\b)"
+    r"[\W_]{0,4}(?:it(?:['’]s| has) been (?:\w+ ){1,4}since\b|it(?:['’]s| is| was) the (?:first|last|second|"
+    r"third|\w+est) (?:time|day|week|month|year)|it(?:['’]s| is| was) been\b|it (?:costs?|takes?|took) "
+    r"[^,]{1,40} to\b|it would be \w+ (?:if|to)\b|it(?:['’]s| is| was| has been| will be| would be| may be| "
+    r"might be| seems| appears| remains| turns out| became) (?:no longer |\w+ly )?(?:not |also |now |still |too "
+    r"|very |more |most )?(?:\w+ )?(?:that|to|how|whether|for (?:[\w’'-]+ ){1,4}to|(?:hard|easy|difficult|"
+    r"possible|impossible|important|likely|unlikely|time|clear|unclear|true|common|worth|announced|reported|"
+    r"said|estimated|expected|believed|known|revealed)\b)"
     r"|es (?:ist|war|wird|wurde|gibt|gab|sei|hat sich|kommt|handelt|heißt|geht|steht|fehlt)\b"
     r"|il (?:y a|y avait|faut|fallait|est (?:\w+ )?(?:que|de)|s['’]agit|existe|reste|semble|convient)\b"
     r"|sie (?:können|möchten|müssen|sollten|haben|finden)\b"
@@ -85,7 +86,7 @@ EXPLETIVE = re.compile(
 )
 # This and that of time, place or of the text itself, which need nothing before.
 POINTING = re.compile(
-    r"[\W_]{0,4}(?:in )?(?:th(?:is|ese) (?:\w+ (?:of|in|for|at|by|from|between)|week|month|year|morning|afternoon|evening|weekend|summer|winter|"
+    r"[\W_]{0,4}(?:in )?(?:th(?:is|ese) (?:\w+ (?:of|in|for|at|by|from|between)\b|week|month|year|morning|afternoon|evening|weekend|summer|winter|"
     r"spring|autumn|fall|season|time|article|post|paper|guide|tutorial|newsletter|series|"
     r"issue|edition|essay|report|page|site|website|book|podcast|episode|video|"
     r"repo(?:sitory)?|days|(?:blog|web|past|coming|last|next) \w+|"
@@ -96,22 +97,22 @@ POINTING = re.compile(
     r"tarde|lunes|martes|miércoles|jueves|viernes|sábado|domingo|artículo|ano|mês|noite|manhã|artigo)|"
     r"nest[ea] (?:semana|ano|mês|artigo|sábado|domingo|segunda|terça|quarta|quinta|sexta)|"
     r"quest[oa']\s?(?:anno|settimana|mese|mattina|sera|articolo)|dit (?:jaar|artikel)|deze (?:week|"
-    r"maand)|(?:ere|so)? far this year|such as|both (?:the |[A-Z\"“])|that (?:said )?(?:\w+ ){1,6}is\b)",
+    r"maand)|(?:ere|so)? far this year|such as|both (?:the |(?-i:[A-Z\"“]))|that (?:said )?(?:\w+ ){1,6}is\b)",
     re.I,
 )
 # Words that join a sentence to the one before it.
 CONNECTIVE = {
     "en": starts(
-        r"however|but|also|instead|and|meanwhile|still|yet|so|therefore|nevertheless|nonetheless|moreover|"
-        r"furthermore|additionally|in addition|as a result|for (?:example|instance)|that said|by contrast|"
-        r"in contrast|on the (?:other|one) hand|similarly|likewise|otherwise|consequently|hence|or|nor|"
+        r"however|but|also|instead|and|meanwhile|still|yet|so(?! (?:far|that)\b)|therefore|nevertheless|nonetheless|moreover|"
+        r"furthermore|additionally|in addition(?! to (?!this|that|these|it))|as a result(?! of (?!this|that|these|it))|for (?:example|instance)|that said|by contrast|"
+        r"in contrast(?! to (?!this|that|these|him|her|them))|on the (?:other|one) hand|similarly|likewise|otherwise|consequently|hence|or|nor|"
         r"because of (?:this|that)|after (?:that|this)|at the same time|in other words|besides|"
-        r"though|plus|in fact|indeed|accordingly|conversely|subsequently|in turn|for (?:this|that) reason|"
+        r"though,|plus|in fact|indeed|accordingly|conversely|subsequently|in turn|for (?:this|that) reason|"
         r"to (?:this|that) end|above all|after all|at (?:this|that) point|in (?:this|that|these|such|so) "
         r"\w+|by (?:doing so|then|that time)|since then|until then|even so|even then|of course|"
         r"more importantly|most importantly|worse|better still|what['’]s more|on top of (?:that|this)|"
         r"despite (?:this|that|these|those)|as (?:such|mentioned|noted|described) ?(?:above|before|earlier)?|"
-        r"with (?:this|that|these|those|so)|from (?:this|that|these|there|here)|because|which|who|whose|"
+        r"with (?:this|that|these|those|so)|from (?:this|that|these|there|here)|which|who(?! \w+ed\b)|whose|"
         r"under (?:this|that|these)|according to (?:him|her|them|it|this)|like (?:this|that|him|her|them|"
         r"many of)|unlike (?:him|her|them|that|this)|among (?:them|these|those|other things)|"
         r"(?:first|second|third|fourth|fifth|next|last|last but not least)(?:ly)?,|(?:step|option|part|"
@@ -228,7 +229,7 @@ GREETING = re.compile(
     r"issue|my)|happy (?:\w+day|holidays|new year)|thank(?:s| you)(?: so much| very much)?(?:[,.!]| "
     r"for)|(?:many )?thanks(?! to)|(?:kind |best |warm )?(?:regards|wishes)|sincerely|yours (?:truly|sincerely)|"
     r"cheers|(?:all the )?best,|see you|until next|have a (?:great|nice|good|wonderful)|"
-    r"(?:we|i) hope (?:you|this|to see)|(?:until|till) (?:then|next time)|talk soon|take care|"
+    r"(?:we|i) hope (?:you|this|to see|everyone|all)|(?:until|till) (?:then|next time)|talk soon|take care|"
     r"happy (?:coding|reading|hacking)|hallo\b|liebe[rs]? \w+|viel spaß|mit freundlichen|"
     r"(?:herzliche|viele|liebe|beste) grüße|bis (?:bald|dann|nächste)|willkommen (?:zu|bei|zurück)|"
     r"guten (?:tag|morgen|abend)|bonjour|bienvenue|cordialement|merci (?:de|pour|à)|bonne (?:lecture|"
