@@ -130,7 +130,7 @@ def unperiod(words: str) -> str:
     """`words` without the full stop of a sentence; that of an abbreviation stays."""
     if words.endswith("。"):
         return words[:-1]
-    last = words.split()[-1] if words.split() else ""
+    last = words.rsplit(maxsplit=1)[-1] if words.split() else ""
     stem = last[:-1]
     if not last.endswith(".") or "." in stem or stem.casefold() in _SHORT:
         return words
