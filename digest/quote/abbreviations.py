@@ -74,14 +74,16 @@ _STARTERS = """
 """
 STARTERS = frozenset(_STARTERS.split())
 # Lower-case words that begin sentences where people write without capitals.
-CASUAL = frozenset("i it he she we they you my this the if what so yes no".split())
+_CASUAL = "i it he she we they you my this the if what so yes no"
+CASUAL = frozenset(_CASUAL.split())
 
 # Before an ordinal with a full stop (German, and its neighbours): "am 3. Mai", "der 20. Tag".
-BEFORE_ORDINAL = frozenset(
-    """am der die das dem den des vom zum zur im ab bis seit beim ins und oder jeder jede jedes
+_BEFORE_ORDINAL = """
+    am der die das dem den des vom zum zur im ab bis seit beim ins und oder jeder jede jedes
     diesem diesen dieser seinem seinen seiner ihrem ihren ihrer auf platz rang de dne od do ze
-    dnia den på""".split()
-)
+    dnia den på
+"""
+BEFORE_ORDINAL = frozenset(_BEFORE_ORDINAL.split())
 # After one: months and what is counted so.
 AFTER_ORDINAL = re.compile(
     r"(?:Jan(?:uar|\b)|Jän|Feb(?:ruar|\b)|März|April|Mai\b|Juni?\b|Juli?\b|Aug(?:ust|\b)|"

@@ -15,7 +15,8 @@ _PLACE = r"(?:, ?[A-Z0-9][\w.’' ]{1,25})"
 _NAME = r"[A-ZÄÖÜÉ][\w.’'-]+(?: (?:de |da |do |la |am |an der )?[A-ZÄÖÜÉ][\w.’'-]+){0,3}"
 DATELINE = re.compile(
     rf"[*_]{{0,3}}(?:(?:{_CITY}|{_NAME})?{_PLACE}{{0,3}} ?{_AGENCY}[*_.]{{0,4}}{_DASH}"
-    rf"|{_CITY}{_PLACE}{{1,3}}[*_.]{{0,4}}{_LONG_DASH}|[{_CAPS}]{{5}}[{_CAPS}.'’ -]{{0,40}}[*_.]{{0,4}}{_LONG_DASH})(?=\S)"
+    rf"|{_CITY}{_PLACE}{{1,3}}[*_.]{{0,4}}{_LONG_DASH}|[{_CAPS}]{{5}}[{_CAPS}.'’ "
+    rf"-]{{0,40}}[*_.]{{0,4}}{_LONG_DASH})(?=\S)"
 )
 
 # Behind the header of a news wire: the place all in capitals, a state, and a long dash.
@@ -25,7 +26,8 @@ LATE = re.compile(
 GREETING = re.compile(
     r"(?:hi|hello|hey|dear|good (?:morning|afternoon|evening)|greetings|howdy|welcome back|hallo|"
     r"liebe[rs]?|guten (?:tag|morgen|abend)|moin|sehr geehrte[rs]?|bonjour|salut|ch[eè]re?s?|hola|"
-    r"buenos d[ií]as|estimad[oa]s?|querid[oa]s?|ol[áa]|oi|bom dia|car[oiae]|ciao|buongiorno|gentili?|"
+    r"buenos d[ií]as|estimad[oa]s?|querid[oa]s?|ol[áa]|oi|bom dia|car[oiae]|ciao|buongiorno|"
+    r"gentili?|"
     r"beste|お疲れ様です|こんにちは|皆様|你好|您好|大家好)"
     r"(?: [\w.’'{}*|-]+){0,5}[ ]?[,!:，！、。](?=\s|$)\s*",
     re.I,
@@ -38,25 +40,31 @@ _CREDIT = (
 CREDIT = re.compile(
     rf"[(\[*_]*{_CREDIT}(?: ?:| (?:by|courtesy|via|von|credit)\b)[^\n]{{0,140}}\Z"
     r"|[(\[*_]*(?:©|\(c\) ?\d{4}|copyright\b)[^\n]{0,140}\Z"
-    r"|(?-i:[^\n]{0,160}(?:/ ?(?:Getty Images|Reuters|AFP|AP|dpa|EPA|Shutterstock)|\((?:AP|Reuters|AFP|Getty)\b"
-    r"[^)]{0,40}\))[)\]*_. ]*)\Z",
+    r"|(?-i:[^\n]{0,160}(?:/ ?(?:Getty Images|Reuters|AFP|AP|dpa|EPA|Shutterstock)|\((?:AP|"
+    r"Reuters|AFP|Getty)\b[^)]{0,40}\))[)\]*_. ]*)\Z",
     re.I,
 )
 BYLINE = re.compile(
-    r"[*_]*(?:by|von|par|por|di|de|text(?:o)?:|words by|written by|posted by|author:|geschrieben von)"
-    r":? (?:[A-ZÄÖÜÉ][\w.’'-]*|and|und|et|y|e|de|van|von|&|\||,|\[[^\]]{0,60}\]\(\S{0,300}\))"
-    r"(?:,? (?:[A-ZÄÖÜÉ@][\w.’'@-]*|and|und|et|y|e|de|van|von|for|of|the|&|\||–|-|\d{1,4},?|"
+    r"[*_]*(?:by|von|par|por|di|de|text(?:o)?:|words by|written by|posted by|author:|geschrieben "
+    r"von)"
+    r":? (?:[A-ZÄÖÜÉ][\w.’'-]*|and|und|et|y|e|de|van|von|&|\||,|"
+    r"\[[^\]]{0,60}\]\(\S{0,300}\))(?:,? (?:[A-ZÄÖÜÉ@][\w.’'@-]*|and|und|et|y|e|de|van|von|for|"
+    r"of|the|&|\||–|-|\d{1,4},?|"
     r"[a-z.]+ (?:writer|editor|reporter)|\[[^\]]{0,60}\]\(\S{0,300}\))){0,11}[*_. ]*\Z",
     re.I | re.S,
 )
 CASED_BYLINE = re.compile(r"[*_]*(?:by|By|BY|von|Von|par|Par|por|Por|di|Di|de|De|[A-Z]\w+)")
 NAVIGATION = re.compile(
-    r"[\W_]*(?:(?:click|tap) here[^.]{0,60}|(?:read|learn|see|find out|discover|hear|show|view|watch) "
-    r"(?:more|all|now|the full (?:story|article|post)|on|next|online|in (?:your )?browser)[^.]{0,40}|"
+    r"[\W_]*(?:(?:click|tap) here[^.]{0,60}|(?:read|learn|see|find out|discover|hear|show|view|"
+    r"watch) "
+    r"(?:more|all|now|the full (?:story|article|post)|on|next|online|in (?:your "
+    r")?browser)[^.]{0,40}|"
     r"continue reading[^.]{0,60}|more|full story|keep reading|sign ?up(?: (?:now|here|for free))?|"
-    r"subscribe(?: (?:now|here|today))?|share(?: (?:this|on|it)[^.]{0,30})?|tweet|forward|comments?|"
+    r"subscribe(?: (?:now|here|today))?|share(?: (?:this|on|it)[^.]{0,30})?|tweet|forward|"
+    r"comments?|"
     r"leave a comment|like|follow us[^.]{0,30}|advertisement|sponsored|anzeige|werbung|publicité|"
-    r"publicidad[e]?|pubblicità|skip to (?:main )?content|table of contents|related(?: \w+)?|home|menu|"
+    r"publicidad[e]?|pubblicità|skip to (?:main )?content|table of contents|related(?: \w+)?|"
+    r"home|menu|"
     r"unsubscribe|print|download(?: (?:now|here|the app))?|listen(?: now)?|watch(?: now)?|"
     r"mehr (?:lesen|erfahren|dazu)|weiterlesen|zum artikel|jetzt \w+|hier klicken|lire (?:la suite|"
     r"plus)|en savoir plus|leer m[áa]s|seguir leyendo|m[áa]s informaci[óo]n|ler mais|leia mais|"
@@ -66,7 +74,8 @@ NAVIGATION = re.compile(
 )
 TRAILING = re.compile(
     r"(?:\s*[\[(]?\b(?:read (?:more|on)(?: here)?|continue reading|learn more|more here|full story|"
-    r"see more|weiterlesen|mehr lesen|mehr dazu|lire la suite|leer m[áa]s|ler mais|leia mais|saiba mais|"
+    r"see more|weiterlesen|mehr lesen|mehr dazu|lire la suite|leer m[áa]s|ler mais|leia mais|"
+    r"saiba mais|"
     r"leggi tutto)\b[\])]?[\s.»›>→…!*_]*|\s*\(more\)\s*|\s*[\[(](?:…|\.\.\.)[\])]\s*)\Z",
     re.I,
 )

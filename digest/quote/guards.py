@@ -26,24 +26,28 @@ _ENDED = re.compile(r"[.!?…。！？؟।؛。][\"'”’»)\]*_」』“]*\Z"
 _QUESTION = re.compile(r"[?？؟;][!?！？]*[\"'”’»)\]」』“]*\Z")
 _SEMICOLON = re.compile(r"[^\W\dα-ωά-ώ];\Z")  # a question mark in Greek alone
 _BROKEN = re.compile(r"(?<![:;])(?:[:：,;，、–—-]|\.\.\.|…)[\"'”’»)\]」』]*\Z")
-_URL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\w+|[#@]\w+")
+_URL = re.compile(r"(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,80}\.\w{1,20}|[#@]\w+")
 _THIS = re.compile(r"(?:this|these) ", re.I)  # at the very beginning: the text itself, or its title
 _CODE = re.compile(r"[{}=<>\\|]|::|->|\w\(\)|\w\.\w+\(|_\w+_|^[$>#] ")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
 _COUNTED = re.compile(r"(?:(?<=\s)|\A)\w{1,2}\)|[:;=][-^o']?[()]")  # "1)", "a)", a smiley
 _SPEAKER = re.compile(
-    r"[\"”’“»,]\s*(?:(?:he|she|they|it) (?:said|says|added|wrote|told|explained|noted|continued|tweeted|"
-    r"replied|recalled|asked|argued|concluded|warned|joked|insisted|claimed|posted|admitted|stated)|"
-    r"(?:said|says|added|wrote|asked) (?:he|she|they)(?=[.,])|(?:sagte|sagt|so|erklärte|betonte|fügte|meinte) "
-    r"(?:er|sie)|(?:a-t-|a |ajoute-t-|explique-t-|poursuit-|dit-|affirme-t-)?(?:il|elle)s?"
-    r" ?(?:a |ont )?(?:déclaré|dit|ajouté|expliqué|affirmé)|(?:dit|explique|ajoute|poursuit|affirme)-(?:t-)?"
-    r"(?:il|elle))\b",
+    r"[\"”’“»,]\s*(?:(?:he|she|they|it) (?:said|says|added|wrote|told|explained|noted|continued|"
+    r"tweeted|"
+    r"replied|recalled|asked|argued|concluded|warned|joked|insisted|claimed|posted|admitted|"
+    r"stated)|"
+    r"(?:said|says|added|wrote|asked) (?:he|she|they)(?=[.,])|(?:sagte|sagt|so|erklärte|betonte|"
+    r"fügte|meinte) "
+    r"(?:er|sie)|(?:a-t-|a |ajoute-t-|explique-t-|poursuit-|dit-|affirme-t-)?(?:il|elle)s? ?(?:a "
+    r"|ont )?(?:déclaré|dit|ajouté|expliqué|affirmé)|(?:dit|explique|ajoute|poursuit|"
+    r"affirme)-(?:t-)?(?:il|elle))\b",
     re.I,
 )
 _HE = re.compile(r"\b(?:he|she|his|him|hers?)\b", re.I)
 _NAMED = re.compile(
     r"[A-Z][\w’'-]+|\b(?:man|woman|boy|girl|person|father|mother|son|daughter|husband|wife|brother|"
-    r"sister|driver|officer|teacher|student|doctor|user|player|author|actor|anyone|someone|everyone|"
+    r"sister|driver|officer|teacher|student|doctor|user|player|author|actor|anyone|someone|"
+    r"everyone|"
     r"nobody|who|one|\w+(?:er|or|ist|ian|ant))\b"
 )
 # "Praising the work, they asked for more."
