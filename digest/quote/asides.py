@@ -44,16 +44,12 @@ CREDIT = re.compile(
     r"Reuters|AFP|Getty)\b[^)]{0,40}\))[)\]*_. ]*)\Z",
     re.I,
 )
+_NAMES = r"(?:[A-ZÄÖÜÉ@][\w.’'@-]*|and|und|et|y|e|de|van|von|&|\[[^\]]{0,60}\]\(\S{0,300}\))"
+_OFFICE = r"(?:\||–|-|for|of|the|\d{1,4},?|(?:[a-z.]+ )?(?:writer|editor|reporter|correspondent))"
 BYLINE = re.compile(
-    r"[*_]*(?:by|von|par|por|di|de|text(?:o)?:|words by|written by|posted by|author:|geschrieben "
-    r"von)"
-    r":? (?:[A-ZÄÖÜÉ][\w.’'-]*|and|und|et|y|e|de|van|von|&|\||,|"
-    r"\[[^\]]{0,60}\]\(\S{0,300}\))(?:,? (?:[A-ZÄÖÜÉ@][\w.’'@-]*|and|und|et|y|e|de|van|von|for|"
-    r"of|the|&|\||–|-|\d{1,4},?|"
-    r"[a-z.]+ (?:writer|editor|reporter)|\[[^\]]{0,60}\]\(\S{0,300}\))){0,11}[*_. ]*\Z",
-    re.I | re.S,
+    r"[*_]*(?i:by|von|par|por|di|de|texto?:|words by|written by|posted by|author:|geschrieben von)"
+    rf":? {_NAMES}(?:,? (?:{_NAMES}|{_OFFICE})){{0,11}}[*_. ]*\Z"
 )
-CASED_BYLINE = re.compile(r"[*_]*(?:by|By|BY|von|Von|par|Par|por|Por|di|Di|de|De|[A-Z]\w+)")
 NAVIGATION = re.compile(
     r"[\W_]*(?:(?:click|tap) here[^.]{0,60}|(?:read|learn|see|find out|discover|hear|show|view|"
     r"watch) "
@@ -107,7 +103,7 @@ def is_aside(words: str) -> bool:
         return True
     if words.count(" | ") >= 2 and not _ENDED.search(words):
         return True
-    return bool(CASED_BYLINE.match(words) and BYLINE.fullmatch(words))
+    return bool(BYLINE.fullmatch(words))
 
 
 def ended(words: str) -> bool:

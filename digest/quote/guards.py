@@ -81,7 +81,7 @@ def guards(text: str, found: Sequence[Sentence], lang: str | None = None) -> tup
         following = words[n + 1] if n + 1 < len(words) else ""
         out.append(
             Guard(
-                never=MACHINE if called[n] else inside[n] or _never(words[n], sentence),
+                never=MACHINE if called[n] else _never(words[n], sentence) or inside[n],
                 before="" if n == 0 and _THIS.match(words[n]) else _before(words[n], last, lang),
                 after="the next sentence takes it back" if denied(following) else "",
             )

@@ -15,6 +15,7 @@ def starts(*patterns: str) -> re.Pattern[str]:
 # References to a person or thing that was named before.
 PRONOUN = {
     "en": starts(
+        r"the (?:\w+ ){1,2}ones?(?! of\b| who\b| that\b| in\b)|"
         r"he|she|they|him|them|his|hers?|their|theirs|its|it|this|that(?! the\b)|these|those|"
         r"such|both|neither|"
         r"either|he['’]\w+|she['’]\w+|they['’]\w+|it['’]\w+|that['’]s|this['’]s|"
@@ -123,6 +124,10 @@ POINTING = re.compile(
 # Words that join a sentence to the one before it.
 CONNECTIVE = {
     "en": starts(
+        r"(?:for|of|in|on|with|by|from|to|at|among|after|before|until|without|unlike|like) (?:this|"
+        r"that|these|those|them|it|him|her),|"
+        r"(?:when|if|while|as|once|because|although|since|until|before|after) (?:it|they|he|she|this|"
+        r"these|those)(?! (?:is|was) (?:\w+ )?to\b)|"
         r"however|but|also|instead|and|meanwhile|still|yet|so(?! (?:far|that)\b)|therefore|"
         r"nevertheless|nonetheless|moreover|"
         r"furthermore|additionally|in addition(?! to (?!this|that|these|it))|as a result(?! of "

@@ -135,8 +135,8 @@ def test_plain_words(markdown: str, words: str) -> None:
 
 PIECES = st.sampled_from(
     ["A", "b.", "U.S.", "Dr.", "5.", "…", "?", "! ", '"', "“", "”", "(", ")", "「", "。", "」",
-     "\n", "\n\n", "  \n", "- ", "* ", "**", "_", "`", "```\n", "# ", "> ", "|", "1. ", "[", "](", ")",
-     "http://a.b/c.", "ß", "字", " ", "\t", "الف", "؟", "Hi all,", "PARIS (AP) -- ", "Read more"]
+     "\n", "\n\n", "  \n", "- ", "* ", "**", "_", "`", "```\n", "# ", "> ", "|", "1. ", "[", "](",
+     ")",     "http://a.b/c.", "ß", "字", " ", "\t", "الف", "؟", "Hi all,", "PARIS (AP) -- ", "Read more"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=80).map("".join))
 
@@ -166,7 +166,8 @@ def test_plain_is_stable(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["a. B ", '"a. ', "[", "[a](", "(", "*a ", "_a ", "`", "a\n", "> ", "- a\n", "| a |\n", "“",
-     "<a ", "A", "a.", "。", "「", "Hi a a a a a", "http://", "PARIS, ", " ", "\n", "by A ", "Read more "],
+     "<a ", "A", "a.", "。", "「", "Hi a a a a a", "http://", "PARIS, ", " ", "\n", "by A ",
+     "Read more "],
 )  # fmt: skip
 @pytest.mark.timeout(60)  # a tenth of a second; a rule that is quadratic hangs here for minutes
 def test_long_texts_come_to_an_end(piece: str) -> None:
