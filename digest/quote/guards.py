@@ -50,6 +50,12 @@ _NAMED = re.compile(
     r"everyone|"
     r"nobody|who|one|\w+(?:er|or|ist|ian|ant))\b"
 )
+# "In March, they asked for more." No noun stands before the pronoun but that of time or place.
+_LED = re.compile(
+    r"\W*(?:In|On|By|At|Since|Until|During|From|Last|Earlier|Later)\b[^,]{1,40}, (?P<rest>(?:it|"
+    r"they)\b.*)",
+    re.S,
+)
 # "Praising the work, they asked for more."
 _DOING = re.compile(r"\W*(?:[A-Z]\w+(?:ing|ed)) [^,]{0,90}, (?:he|she|they|it)\b")
 _FOLLOWS = re.compile(r", (?:[A-Z][\w’'-]+ ){0,2}[A-Z][\w’'-]+,? [a-z]")
@@ -174,7 +180,8 @@ def _before(words: str, last: str, lang: str) -> str:
 
 def _unnamed(words: str) -> bool:
     """Whether a sentence says "he" or "she" before it has named anybody."""
-    if _DOING.match(words):
+    led = _LED.match(words)
+    if _DOING.match(words) or (led and not phrases.EXPLETIVE.match(led["rest"])):
         return True
     pronoun = _HE.search(words)
     if not pronoun:

@@ -124,9 +124,11 @@ POINTING = re.compile(
 # Words that join a sentence to the one before it.
 CONNECTIVE = {
     "en": starts(
+        r"because(?![^.]*,)|whereas(?![^.]*,)|"
         r"(?:for|of|in|on|with|by|from|to|at|among|after|before|until|without|unlike|like) (?:this|"
         r"that|these|those|them|it|him|her),|"
-        r"(?:when|if|while|as|once|because|although|since|until|before|after) (?:it|they|he|she|this|"
+        r"(?:when|if|while|as|once|because|although|since|until|before|after) (?:it|they|he|she|"
+        r"this|"
         r"these|those)(?! (?:is|was) (?:\w+ )?to\b)|"
         r"however|but|also|instead|and|meanwhile|still|yet|so(?! (?:far|that)\b)|therefore|"
         r"nevertheless|nonetheless|moreover|"
@@ -317,7 +319,9 @@ ADVERT = re.compile(
 )
 # Talk about the mailing itself.
 ABOUT_MAILING = re.compile(
-    r"\bunsubscri|(?:view|read|open|see) (?:this|it|the (?:e-?mail|newsletter))(?: e-?mail| "
+    r"\bunsubscri|\b(?:open|view|read) (?:\w+ )?in (?:(?:your|a|the) )?(?:web )?browser|plain "
+    r"text version|"
+    r"(?:view|read|open|see) (?:this|it|the (?:e-?mail|newsletter))(?: e-?mail| "
     r"newsletter)? "
     r"(?:in (?:your|a|the) browser|online|on the web)|you(?:['’]re| are) (?:receiving|getting) "
     r"this|this "

@@ -9,7 +9,8 @@ LASTS = 6  # sentences; a quotation that is longer was never closed, or never op
 _WHOLE = re.compile(r"[\"“„«「『]")
 _END = re.compile(r"[\"”“»」』][.,!?。]?\Z")
 _SAYS = re.compile(
-    r"[:：]\s*\Z|\b(?:said|says|wrote|writes|told|tweeted|added|asked|continued|explained|sagte|schrieb|"
+    r"[:：]\s*\Z|\b(?:said|says|wrote|writes|told|tweeted|added|asked|continued|explained|sagte|"
+    r"schrieb|"
     r"erklärte|déclaré|dit|dijo|disse|afirmou|detto)\b|[说說道]"
 )
 

@@ -84,13 +84,23 @@ PROTECTED = re.compile(
 _FIGURE = re.compile(r"\d\W*\Z")
 _SHORT = {"inc", "corp", "ltd", "co", "etc", "bros", "jr", "sr", "st"}
 _WORD = re.compile(r"[^\W_]+")
-_PARENTHESIS = re.compile(r" ?\([^()]{1,80}\)")
-# A last clause that adds: it runs to the end, without a comma that might close it.
-_TAIL = re.compile(
-    r"(?:, (?:which|who|whose|where|with|including|and|making|giving|allowing|bringing|marking|"
-    r"adding)(?= )|, (?=(?:the|an?) (?![^,;–—]*\b(?:and|or)\b))|;|\s+[–—]\s|"
-    r"\s-{1,2}\s)[^,;–—]{3,}\Z"
+# A parenthesis that explains: an abbreviation, an example, or one at the end of a clause. One
+# before the words it belongs to may bound them: "the (few) people who".
+_PARENTHESIS = re.compile(
+    r" ?\((?:[A-Z][A-Za-z0-9.&/-]{1,11}|(?:e\.g\.|such as|including|for example|like) "
+    r"[^()]{1,80})\)"
+    r"| ?\([^()]{1,80}\)(?=[,.;]|\Z)"
 )
+# A last clause that adds: it runs to the end, without a comma that might close it.
+_TAIL = re.compile(r"(?:;|\s+[–—]\s|\s--\s)(?:(?!--)[^,;–—]){3,}\Z")
+_TAIL_ENGLISH = re.compile(
+    r"(?:, (?:which|who|whose|where|with|including|and|making|giving|allowing|bringing|marking|"
+    r"adding)"
+    r"(?= )|, (?=(?:the|an?) (?![^,;–—]*\b(?:and|or)\b))|;|\s+[–—]\s|\s--\s)"
+    r"(?:(?!--)[^,;–—]){3,}\Z"
+)
+# Languages whose negations, hedges and attributions PROTECTED knows.
+_KNOWN = frozenset(_JOINS)
 _SUBORDINATE = re.compile(
     r"\W*(?:if|when|while|after|before|although|though|because|since|as|despite|in|on|at|for|"
     r"with|by|from|under|"
@@ -140,12 +150,8 @@ def headline(words: str, most: int, lang: str = "en") -> Shortened | None:
     if len(bare) <= most:
         return Shortened(bare, "quoted") if balanced(bare) else None
     shown = unjoined(bare, lang)
-    for part in _PARENTHESIS.findall(shown):
-        if len(shown) > most and not PROTECTED.search(part):
-            shown = shown.replace(part, "", 1)
-    if len(shown) > most and (tail := _TAIL.search(shown)):
-        kept = shown[: tail.start()].rstrip(" ,;–—-")
-        shown = kept if _clause(kept, tail.group()) else shown
+    if lang in _KNOWN:
+        shown = _parted(shown, most, lang)
     if not balanced(shown):
         return None
     if len(shown) > most or lost(bare, shown) or stands_alone(f"{shown}.", lang):
@@ -170,9 +176,24 @@ def unperiod(words: str) -> str:
     return words[:-1] if len(stem) > 1 and not (stem.isupper() and len(stem) < 2) else words
 
 
+def _parted(shown: str, most: int, lang: str) -> str:
+    """`shown` without parentheses and without a last clause, as far as it is too long."""
+    for found in list(_PARENTHESIS.finditer(shown)):
+        if len(shown) > most and not PROTECTED.search(found.group()):
+            shown = shown.replace(found.group(), "", 1).strip()
+    tail = (_TAIL_ENGLISH if lang == "en" else _TAIL).search(shown) if len(shown) > most else None
+    if tail and _clause(kept := shown[: tail.start()].rstrip(" ,;–—-"), tail.group()):
+        return kept
+    return shown
+
+
 def _clause(kept: str, tail: str) -> bool:
     """Whether what is left is a clause of its own, and what is left out is nothing it needs."""
-    if PROTECTED.search(tail) or _SUBORDINATE.match(kept) or re.search(r",| [–—-] ", kept):
+    if (
+        PROTECTED.search(tail)
+        or _SUBORDINATE.match(kept)
+        or re.search(r"[,;]| (?:[–—-]|--) ", kept)
+    ):
         return False
     return len(kept.split()) >= LEAST
 

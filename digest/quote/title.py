@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from digest.quote.asides import ended
 from digest.quote.clean import clean, spoken
 from digest.quote.guards import Guard, guards
 from digest.quote.language import language
@@ -201,7 +202,7 @@ def _first_part(author: Title, own: str, text: str, found: Sequence[Sentence]) -
     """What stands before a colon, a bar or a dash in a title that is too long, if it is enough."""
     for mark in _PARTS.finditer(own, author.start, author.end):
         words = spoken(plain(own, author.start, mark.start()), text)
-        enough = LEAST <= len(words) <= MOST and len(words.split()) >= 4
+        enough = LEAST <= len(words) <= MOST and len(words.split()) >= 4 and words[0].isalnum()
         if enough and states(words, text, found) and not lost(author.text, words):
             return Title(words, "shortened", "title", author.start, mark.start())
     return None
@@ -213,7 +214,7 @@ def _words(text: str, sentence: Sentence) -> str:
 
 def _tells(words: str) -> bool:
     """Whether a sentence could be a headline: of the story, not of its writer or reader."""
-    return not _PERSONAL.search(words) and not words.isupper()
+    return not _PERSONAL.search(words) and not words.isupper() and ended(words)
 
 
 def _nearest(text: str, found: Sequence[Sentence], order: list[int]) -> list[int]:

@@ -136,7 +136,8 @@ def test_plain_words(markdown: str, words: str) -> None:
 PIECES = st.sampled_from(
     ["A", "b.", "U.S.", "Dr.", "5.", "…", "?", "! ", '"', "“", "”", "(", ")", "「", "。", "」",
      "\n", "\n\n", "  \n", "- ", "* ", "**", "_", "`", "```\n", "# ", "> ", "|", "1. ", "[", "](",
-     ")",     "http://a.b/c.", "ß", "字", " ", "\t", "الف", "؟", "Hi all,", "PARIS (AP) -- ", "Read more"]
+     ")", "http://a.b/c.", "ß", "字", " ", "\t", "الف", "؟", "Hi all,", "PARIS (AP) -- ",
+     "Read more"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=80).map("".join))
 

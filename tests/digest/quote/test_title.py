@@ -10,8 +10,8 @@ from digest.quote.title import MOST, Title, settle
 
 STORY = (
     "The town council of Aldby sold its old mill to a group of bakers on Monday. The mill has "
-    "stood by the river since 1801. Ada Roe, who leads the bakers, paid two million euros. However, "
-    "the sale needs the consent of the county."
+    "stood by the river since 1801. Ada Roe, who leads the bakers, paid two million euros. "
+    "However, the sale needs the consent of the county."
 )
 
 
