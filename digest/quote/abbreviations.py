@@ -11,7 +11,8 @@ import re
 
 # A name, a number or a lower-case word follows: never the end of a sentence.
 _NEVER = """
-    mr mrs ms mx dr drs prof Rev Fr Hon Rep Reps Sen Sens Gov Govs Gen Lt Col sgt Capt cpt cmdr Adm
+    EE mr mrs ms mx dr drs
+    prof Rev Fr Hon Rep Reps Sen Sens Gov Govs Gen Lt Col sgt Capt cpt cmdr Adm
     Maj pvt cpl Pres supt insp st ste Mt v vs viz cf e.g i.e approx resp esp incl messrs mme mmes
     mlle mgr Sr Sra Srta Srs Dra D Dña ud uds vd vds exmo exma ilmo Ing Arq Lic dott sig sigg sigra
     avv Geom z.b d.h u.a u.u z.t i.d.r i.d.s v.a o.ä u.ä bzw evtl ggf inkl exkl zzgl vgl bspw sog
@@ -21,7 +22,7 @@ _NEVER = """
 """
 # The end only if a word follows that begins sentences.
 _SOMETIMES = """
-    u.s u.k u.n e.u d.c u.s.a u.a.e n.y n.j n.c s.c n.d s.d n.h n.m r.i p.r b.c l.a a.d a.m p.m
+    UU u.s u.k u.n e.u d.c u.s.a u.a.e n.y n.j n.c s.c n.d s.d n.h n.m r.i p.r b.c l.a a.d a.m p.m
     m.d ph.d b.a m.a j.d d.d.s Inc Ltd Co Corp llc plc Bros Jr etc usw u.s.w Est Dept Univ
     Ave Blvd rd str ln hwy pkwy Calif Conn Fla Ariz Ark Colo Del Ga Ill Ind Kan Ky La Md Mass
     Mich Minn Miss Mo Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis Wyo Ont Que Alta
@@ -48,7 +49,7 @@ def listed(token: str, words: frozenset[str]) -> bool:
         return True
     if token.isupper() and len(token) > 1 and "." not in token:
         return token in {"MR", "MRS", "MS", "DR", "ST", "NO", "VS"} and token.lower() in words
-    return token.casefold() in words
+    return len(token) > 1 and token.casefold() in words
 
 
 # Words that, with a capital, begin sentences: function words, no names.

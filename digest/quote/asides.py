@@ -50,6 +50,10 @@ BYLINE = re.compile(
     r"[*_]*(?i:by|von|par|por|di|de|texto?:|words by|written by|posted by|author:|geschrieben von)"
     rf":? {_NAMES}(?:,? (?:{_NAMES}|{_OFFICE})){{0,11}}[*_. ]*\Z"
 )
+_PICTURED = (
+    r"\s*\((?:photo|image|picture|illustration|credit|foto|bild|crédit|imagen|imagem)s?\b"
+    r"[^()]{0,120}\)\s*"
+)
 NAVIGATION = re.compile(
     r"[\W_]*(?:(?:click|tap) here[^.]{0,60}|(?:read|learn|see|find out|discover|hear|show|view|"
     r"watch) "
@@ -69,7 +73,8 @@ NAVIGATION = re.compile(
     re.I,
 )
 TRAILING = re.compile(
-    r"(?:\s*[\[(]?\b(?:read (?:more|on)(?: here)?|continue reading|learn more|more here|full story|"
+    rf"(?:{_PICTURED}|"
+    r"\s*[\[(]?\b(?:read (?:more|on)(?: here)?|continue reading|learn more|more here|full story|"
     r"see more|weiterlesen|mehr lesen|mehr dazu|lire la suite|leer m[áa]s|ler mais|leia mais|"
     r"saiba mais|"
     r"leggi tutto)\b[\])]?[\s.»›>→…!*_]*|\s*\(more\)\s*|\s*[\[(](?:…|\.\.\.)[\])]\s*)\Z",
@@ -91,7 +96,7 @@ def lead(block: str, first: bool) -> int:
 
 def tail(sentence: str) -> int:
     """Where a button or a note begins at the end of a sentence; its length without one."""
-    found = TRAILING.search(sentence, max(0, len(sentence) - 40))
+    found = TRAILING.search(sentence, max(0, len(sentence) - 160))
     return found.start() if found and found.start() else len(sentence)
 
 

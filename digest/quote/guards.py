@@ -26,12 +26,14 @@ _ENDED = re.compile(r"[.!?…。！？؟।؛。][\"'”’»)\]*_」』“]*\Z"
 _QUESTION = re.compile(r"[?？؟;][!?！？]*[\"'”’»)\]」』“]*\Z")
 _SEMICOLON = re.compile(r"[^\W\dα-ωά-ώ];\Z")  # a question mark in Greek alone
 _BROKEN = re.compile(r"(?<![:;])(?:[:：,;，、–—-]|\.\.\.|…)[\"'”’»)\]」』]*\Z")
+_HASH = re.compile(r"\b(?=\w*\d)[0-9a-f]{20,}\b")
 _URL = re.compile(r"(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,80}\.\w{1,20}|[#@]\w+")
 _THIS = re.compile(r"(?:this|these) ", re.I)  # at the very beginning: the text itself, or its title
 _CODE = re.compile(r"[{}=<>\\|]|::|->|\w\(\)|\w\.\w+\(|_\w+_|^[$>#] ")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
 _COUNTED = re.compile(r"(?:(?<=\s)|\A)\w{1,2}\)|[:;=][-^o']?[()]")  # "1)", "a)", a smiley
 _SPEAKER = re.compile(
+    r"[」』]\s*と彼(?:女|ら)?は|[”」』]\s*[他她]们?(?:说|說|表示)|"
     r"[\"”’“»,]\s*(?:(?:he|she|they|it) (?:said|says|added|wrote|told|explained|noted|continued|"
     r"tweeted|"
     r"replied|recalled|asked|argued|concluded|warned|joked|insisted|claimed|posted|admitted|"
@@ -129,7 +131,10 @@ def _shape(words: str, kind: str) -> str:
         "broken off": bool(_BROKEN.search(words)),
         "begins in the middle": bare.lstrip("\"“„«'‘([")[:1] in set(",.;:!?%)]}/&"),
         "open bracket": _brackets(words),
-        "no prose": solid < SOLID * len(bare) or figures * 2 > solid or _coded(bare),
+        "no prose": bool(_HASH.search(bare))
+        or solid < SOLID * len(bare)
+        or figures * 2 > solid
+        or _coded(bare),
         "too long": len(words) > LONG,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

@@ -36,21 +36,24 @@ PRONOUN = {
         r"letztere[rnsm]?",
     ),
     "fr": starts(
-        r"il|elle|ils|elles|lui|leurs?|son|sa|ses|ce(?:ci|la)?|c['’]est|c['’]était|ça|cette|cet|"
-        r"ces|"
+        r"les deux|il|elle|ils|elles|lui|leurs?|son|sa|ses|ce(?:ci|la)?|c['’]est|c['’]était|ça|"
+        r"cette|cet|ces|"
         r"celui|celle|ceux|celles|celui-ci|celle-ci|tous deux|tel(?:le)?s?|y|en cela",
     ),
     "es": starts(
-        r"él|ella|ellos|ellas|ello|su|sus|este|esta|estos|estas|esto|ese|esa|esos|esas|eso|"
+        r"otr[oa]s?|los dos|las dos|él|ella|ellos|ellas|ello|su|sus|este|esta|estos|estas|esto|"
+        r"ese|esa|esos|esas|eso|"
         r"aquel(?:la)?|"
         r"ambos|ambas|tal(?:es)?|dich[oa]s?|allí|así|sendos",
     ),
     "pt": starts(
-        r"ele|ela|eles|elas|seus?|suas?|esse|essa|esses|essas|isso|isto|aquel[ea]s?|aquilo|"
+        r"est[ea]s?|outr[oa]s?|ambos|ambas|os dois|as duas|é que|ele|ela|eles|elas|seus?|suas?|"
+        r"esse|essa|esses|essas|isso|isto|aquel[ea]s?|aquilo|"
         r"dess[ea]s?|ness[ea]s?|dest[ea]s?|nest[ea]s?|disso|nisso|tais|lá|ali|o mesmo|a mesma",
     ),
     "it": starts(
-        r"egli|lui|lei|essi|esse|essa|esso|loro|suo|sua|suoi|sue|questo|questa|questi|queste|"
+        r"i due|le due|altr[ioea]|egli|lui|lei|essi|esse|essa|esso|loro|suo|sua|suoi|sue|questo|"
+        r"questa|questi|queste|"
         r"quello|"
         r"quella|quelli|quelle|ciò|entrambi|entrambe|tali|costui|costoro",
     ),
@@ -157,7 +160,8 @@ CONNECTIVE = {
         r"the same (?:is|was|goes|applies|holds)",
     ),
     "de": starts(
-        r"aber|auch|doch|und|jedoch|allerdings|außerdem|zudem|trotzdem|dennoch|stattdessen|"
+        r"danach|anschließend|zuvor|seither|seitdem|ebenso|hierzu|hierbei|hierfür|aber|auch|doch|"
+        r"und|jedoch|allerdings|außerdem|zudem|trotzdem|dennoch|stattdessen|"
         r"indes(?:sen)?|"
         r"denn|oder|zum beispiel|so|dann|also|somit|folglich|ferner|darüber hinaus|gleichzeitig|"
         r"hingegen|dagegen|deshalb|nun|im gegenteil|zwar|währenddessen|hinzu kommt|sondern|"
@@ -288,7 +292,8 @@ TEASER_CJK = re.compile(
     r"点击|點擊|扫码|订阅|阅读原文|详情请|詳しくは|続きは|こちらから|クリック|자세한 내용은|구독"
 )
 GREETING = re.compile(
-    r"[\W_]{0,4}(?:(?:hi|hello|hey|dear|greetings|good (?:morning|afternoon|evening)|welcome(?: "
+    r"[\W_]{0,4}(?:hello and welcome|welcome (?:back )?to (?:another|a new|the latest)|"
+    r"(?:hi|hello|hey|dear|greetings|good (?:morning|afternoon|evening)|welcome(?: "
     r"back)?)\b(?! "
     r"to (?:\w+ )?(?:power|work|school))(?: [\w.’'-]+){0,5}[ ]?[,!.]|welcome to (?:the|this|our|"
     r"another|"
@@ -319,6 +324,9 @@ ADVERT = re.compile(
 )
 # Talk about the mailing itself.
 ABOUT_MAILING = re.compile(
+    r"\bthis (?:post|article|story|piece|essay|interview) (?:was |is )?(?:originally|first|also|"
+    r"adapted|cross-?posted)|\A\W*(?:originally|originalmente|ursprünglich|initialement) "
+    r"(?:posted|published|publicado|veröffentlicht|publié)|"
     r"\bunsubscri|\b(?:open|view|read) (?:\w+ )?in (?:(?:your|a|the) )?(?:web )?browser|plain "
     r"text version|"
     r"(?:view|read|open|see) (?:this|it|the (?:e-?mail|newsletter))(?: e-?mail| "

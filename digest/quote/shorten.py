@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from digest.quote import asides
-from digest.quote.guards import stands_alone
+from digest.quote.guards import Guard, stands_alone
 from digest.quote.plain import plain
 from digest.quote.quotations import balanced
+from digest.quote.sentences import Sentence
 
 Status = Literal["quoted", "shortened"]
 
@@ -128,6 +129,17 @@ def statement(text: str, start: int, end: int, lang: str = "en") -> Shortened:
     if shown == words or lost(words, shown):
         return Shortened(words, "quoted")
     return Shortened(shown, "shortened")
+
+
+def alone(text: str, sentence: Sentence, guard: Guard, lang: str = "en") -> Shortened | None:
+    """How a sentence is shown by itself, or None where it may not be.
+
+    One that its first word alone joins to the sentence before is shown without that word.
+    """
+    if guard.never or guard.after:
+        return None
+    shown = statement(text, sentence.start, sentence.end, lang)
+    return None if guard.before and stands_alone(shown.text, lang) else shown
 
 
 def unjoined(words: str, lang: str = "en") -> str:

@@ -56,6 +56,9 @@ def test_stands(words: str) -> None:
         ("Tuttavia il porto resta chiuso fino alla primavera.", "it"),
         ("しかし、港は春まで閉鎖される。", "ja"),
         ("他在五月把磨坊卖给了市政府。", "zh"),
+        ("「水車小屋は町のものだ」と彼は述べた。", "ja"),
+        ("Danach bleibt der Hafen von Aldby geschlossen.", "de"),
+        ("Este acordo surpreendeu os investidores do porto.", "pt"),
     ],
 )
 def test_needs_what_was_said_before(words: str, lang: str) -> None:
@@ -89,6 +92,8 @@ def test_words_of_another_language_are_no_references() -> None:
         "Use code MILL40 for 40 euros off.",
         "mill.sell(town) => { return money; } // done();",
         "New mill",
+        "MD5: 8ac0dee72fe12d75c8b2d0ef5d0c2968 of the second file here",
+        "Hello and welcome to another issue of the letter from Aldby!",
         "You are receiving this because you signed up at mill.example.",
     ],
 )

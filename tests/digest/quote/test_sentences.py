@@ -23,6 +23,7 @@ def cut(text: str, *kinds: str) -> list[str]:
         "Am 3. Mai kam z. B. Frau Dr. Lenz zum 12. Mal in das 20. Jahrhundert, d. h. nach Hause.",
         "M. Petit a vu Mme Leroy, p. ex. au no. 5 de la rue.",
         "El Sr. Ruiz y la Sra. Gil viven en EE.UU. desde 1999.",
+        "El Sr. Ruiz vive en EE. UU. desde 1999.",
         "O Sr. Lima e a Dra. Melo moram na av. Central.",
         "Il sig. Conti abita al n. 7 con la sig.ra Neri.",
         "彼は「行きます。すぐに。」と言った。",
@@ -45,6 +46,7 @@ def test_stays_whole(text: str) -> None:
     [
         ("He lives in the U.S. The rest moved.", 2),
         ("She asked me. I went.", 2),
+        ("He took vitamin C. The rest took none.", 2),
         ("Ask for the DNA. Pay in the sun. Leave.", 3),
         ("Version 2. The next one is 3. We wait.", 3),
         ("It failed!! Why? Nobody knows… Then it worked.", 4),

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.quote.shorten import headline, lost, statement, unjoined, unperiod
+from digest.quote.guards import guards
+from digest.quote.sentences import sentences
+from digest.quote.shorten import alone, headline, lost, statement, unjoined, unperiod
 
 
 @pytest.mark.parametrize(
@@ -120,3 +122,19 @@ def test_a_shortened_sentence_is_made_of_the_words_of_the_sentence(words: str) -
 @given(st.text(max_size=200))
 def test_taking_off_joins_is_stable(words: str) -> None:
     assert len(unjoined(words)) <= len(words) + 2
+
+
+def test_a_sentence_stands_where_only_its_first_word_joined_it() -> None:
+    text = (
+        "Aldby sold its mill in May. However, the harbour of Aldby stays closed. He said so. "
+        "Norrby bought a ferry. That is not true."
+    )
+    found = sentences(text)
+    shown = [alone(text, s, g) for s, g in zip(found, guards(text, found, "en"), strict=True)]
+    assert [one.text if one else None for one in shown] == [
+        "Aldby sold its mill in May.",
+        "The harbour of Aldby stays closed.",
+        None,
+        None,
+        None,
+    ]
