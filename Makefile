@@ -40,7 +40,7 @@ fuzz: .venv/dev ## feed broken content to every reader for SECONDS (300); ATHERI
 
 ray: .venv/dev ## install Ray (200 MB) and test `digest bulk` on it, killed for real
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
-	$(BIN)/pytest tests/integrations/test_bulk_ray.py
+	$(BIN)/pytest tests/integrations/bulk/test_ray.py
 
 clean: ## remove what was made here (not the model in the user's cache)
 	rm -rf .venv dist reports runs

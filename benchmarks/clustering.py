@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-from digest.cluster import cluster
 from digest.records import Analyzed, Digest, Document, Item, Provenance
 from digest.schema import DigestFields
+from digest.stories.cluster import cluster
 
 WORDS = 60  # of one telling
 

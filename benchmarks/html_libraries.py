@@ -18,7 +18,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from digest.extract import charset, dom, mail
+from digest.html import dom
+from digest.mail import charset, message
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "newsletters"
 GONE = ("script", "style", "head", "title", "template", "noscript")
@@ -111,7 +112,7 @@ def pages(folder: Path) -> list[str]:
         if path.suffix == ".html":
             found.append(charset.decode(path.read_bytes(), html=True)[0])
         elif path.suffix == ".eml":
-            found.append(mail.parse(path.read_bytes()).html)
+            found.append(message.parse(path.read_bytes()).html)
     return [html for html in found if html.strip()]
 
 

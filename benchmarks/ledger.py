@@ -16,9 +16,9 @@ from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from digest.ledger import Ledger, StoredReport
 from digest.records import Digest, Document, Item, Provenance, fingerprint
 from digest.schema import DigestFields
+from digest.storage.ledger import Ledger, StoredReport
 
 SIZES = [1_000, 3_000, 10_000, 30_000, 100_000]
 PER_DOCUMENT = 10

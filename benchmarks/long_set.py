@@ -22,14 +22,14 @@ BEGIN = """
 import resource, sys, time
 from pathlib import Path
 from finetune.config import load
-from finetune.threads import prepare
+from finetune.train.threads import prepare
 prepare(1)
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
-from finetune.base import Tokens
-from finetune.learner import Learner
-from finetune.prepared import Rows
-from finetune.train import Plan
+from finetune.train.base import Tokens
+from finetune.train.learner import Learner
+from finetune.data.prepared import Rows
+from finetune.train.loop import Plan
 
 def held():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

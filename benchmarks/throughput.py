@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from digest.analyze import analyze
-from digest.engines import weights
-from digest.engines.cpu import allowed_cores
 from digest.engines.embedded import CONTEXT, EmbeddedEngine
 from digest.grammar import answer_budget, gbnf
+from digest.model import weights
+from digest.model.cpu import allowed_cores
 from digest.prompt import STOP, chatml, messages
 from digest.protocols import Answer, Ask
 from digest.records import Item

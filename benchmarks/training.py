@@ -29,13 +29,13 @@ from pathlib import Path
 from typing import Any
 
 from digest.schema import Row
-from finetune import data
-from finetune.base import Tokens
 from finetune.config import Config, load
+from finetune.data import encoding
+from finetune.train.base import Tokens
 
 BATCH = 8  # trl's default
 FEW = 2  # examples a step where losses are compared: it is about their values, not their cost
-Steps = list[list[data.Example]]
+Steps = list[list[encoding.Example]]
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def _child(who: str, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _one(task: dict[str, Any]) -> dict[str, Any]:
-    from digest.engines.cpu import allowed_cores
+    from digest.model.cpu import allowed_cores
 
     task["threads"] = task["threads"] or allowed_cores()
     return _digest(task) if task["who"] == "digest" else _trl(task)
@@ -104,8 +104,8 @@ def _one(task: dict[str, Any]) -> dict[str, Any]:
 
 def _setting(task: dict[str, Any]) -> tuple[Config, Path, Tokens, Steps]:
     """Configuration, base, tokenizer and the batches, in order."""
-    from digest.engines.weights import base_weights, cache
-    from finetune.base import converted
+    from digest.model.weights import base_weights, cache
+    from finetune.train.base import converted
 
     config = load(
         None, [f"train.dtype={task['dtype']}", "train.lr=1e-3", f"train.batch={task['batch']}"]
@@ -114,20 +114,20 @@ def _setting(task: dict[str, Any]) -> tuple[Config, Path, Tokens, Steps]:
     tokens = Tokens.load(base)
     batch = task["batch"]
     count = batch * (task["steps"] + 1)
-    rows: Sequence[Row] = data.read(Path(task["rows"]))[0]
+    rows: Sequence[Row] = encoding.read(Path(task["rows"]))[0]
     # Spread over the file, so that a few batches hold what all of it holds.
     picked = [rows[index * len(rows) // count] for index in range(min(count, len(rows)))]
-    examples = [data.encode(row, row.digest.asked(), task["tokens"], tokens) for row in picked]
+    examples = [encoding.encode(row, row.digest.asked(), task["tokens"], tokens) for row in picked]
     return config, base, tokens, [examples[i : i + batch] for i in range(0, len(examples), batch)]
 
 
 def _digest(task: dict[str, Any]) -> dict[str, Any]:
-    from finetune.threads import prepare
+    from finetune.train.threads import prepare
 
     prepare(task["threads"])
     import torch
 
-    from finetune.learner import Learner
+    from finetune.train.learner import Learner
 
     config, base, _, steps = _setting(task)
     torch.manual_seed(0)
@@ -137,7 +137,7 @@ def _digest(task: dict[str, Any]) -> dict[str, Any]:
     losses: list[float] = []
     clock = []
     for step in steps:
-        micros = data.bucketed(step, config.train.micro_tokens)
+        micros = encoding.bucketed(step, config.train.micro_tokens)
         loss, *_ = learner.step(micros, config.train.lr)
         losses.append(loss)
         clock.append(_now())
@@ -167,7 +167,7 @@ def _trl(task: dict[str, Any]) -> dict[str, Any]:
     from trl import SFTConfig, SFTTrainer
 
     from digest.prompt import STOP
-    from finetune.base import model
+    from finetune.train.base import model
 
     config, base, tokens, steps = _setting(task)
     examples = [example for step in steps for example in step]

@@ -16,8 +16,8 @@ def deliver(status: bool, ledger: Path | None, config: Path | None, as_json: boo
 
     import integrations
     from digest import pipeline, settings
-    from digest.ledger import Ledger
-    from digest.lock import writer_lock
+    from digest.storage.ledger import Ledger
+    from digest.storage.lock import writer_lock
 
     chosen = settings.load(config, ledger=ledger)
     if status:

@@ -48,7 +48,7 @@ def _checks(chosen: "Settings", *, online: bool) -> Iterator[Check]:
 
 def _ledger(chosen: "Settings") -> Iterator[Check]:
     from digest.errors import LedgerError
-    from digest.ledger import Ledger
+    from digest.storage.ledger import Ledger
 
     if not chosen.ledger.exists():
         yield "ledger", "note", f"{chosen.ledger} is not there yet; the first run makes it"

@@ -22,8 +22,8 @@ def fetch(
 
     import integrations
     from digest import pipeline, settings
-    from digest.ledger import Ledger
-    from digest.lock import writer_lock
+    from digest.storage.ledger import Ledger
+    from digest.storage.lock import writer_lock
 
     chosen = settings.load(config, source=list(source) or None, since=since, ledger=ledger)
     specs = options.require_sources(chosen.source)

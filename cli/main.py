@@ -22,10 +22,10 @@ VERBS = {
     "serve": ("cli.serve", "Offer all this to an assistant, over MCP."),
     "model": ("cli.model", "Get, build, install and show the model."),
     "bulk": ("cli.bulk", "Digest Parquet or JSON lines, on many machines."),
-    "finetune": ("cli.finetune", "Make a model of your own."),
+    "finetune": ("cli.finetune.group", "Make a model of your own."),
     "completion": ("cli.completion", "Print the completion script of a shell."),
     "auth": ("cli.auth", "Sign in to services that sources and sinks need."),
-    "schedule": ("cli.schedule", "Run every morning, by the platform's own timer."),
+    "schedule": ("cli.schedule.group", "Run every morning, by the platform's own timer."),
     "doctor": ("cli.doctor", "Check that everything Digest needs is in order."),
 }
 

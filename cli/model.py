@@ -9,7 +9,7 @@ from cli import options
 from cli.progress import Progress
 
 if TYPE_CHECKING:
-    from digest.engines.verify import Agreement
+    from digest.model.verify import Agreement
 
 verify_option = click.option(
     "--verify/--no-verify", default=True, help="Ask the reference questions and compare."
@@ -33,7 +33,7 @@ def model() -> None:
 @options.json_output
 def pull(origin: str, as_json: bool) -> None:
     """Get the base weights into the user's cache; their hash is checked."""
-    from digest.engines import weights
+    from digest.model import weights
 
     with Progress() as progress:
         path = weights.pull(origin, lambda done, total: progress("pull", done, total))
@@ -50,7 +50,7 @@ def build(verify: bool, as_json: bool) -> None:
     """Merge base weights and adapter into one q8_0 GGUF, the form that runs fastest, write its
     Modelfile, and see that it answers as it should.
     """
-    from digest.engines import model as models
+    from digest.model import build as models
 
     with Progress(quiet=as_json) as progress:
         path = models.build(lambda done, total: progress("build", done, total))
@@ -69,8 +69,8 @@ def build(verify: bool, as_json: bool) -> None:
 @options.json_output
 def install(config: Path | None, name: str | None, verify: bool, as_json: bool) -> None:
     """Create the model in Ollama, building it first if need be; then `ollama run digest` works."""
-    from digest.engines import model as models
     from digest.engines.ollama import OllamaEngine
+    from digest.model import build as models
     from digest.settings import load
 
     settings = load(config).ollama
@@ -98,7 +98,7 @@ def install(config: Path | None, name: str | None, verify: bool, as_json: bool) 
 @options.json_output
 def show(config: Path | None, as_json: bool) -> None:
     """Say what is there: base, adapter, built model and the one in Ollama."""
-    from digest.engines import model as models
+    from digest.model import build as models
     from digest.settings import load
 
     told = models.describe(load(config).ollama)
@@ -141,9 +141,9 @@ def _made(of: dict[str, Any]) -> str:
 
 def _verified(path: Path, progress: Progress) -> "Agreement | None":
     """Ask the model at `path` in this process, once, and keep what was found."""
-    from digest.engines import model as models
     from digest.engines.embedded import EmbeddedEngine
-    from digest.engines.weights import Weights
+    from digest.model import build as models
+    from digest.model.weights import Weights
 
     if not models.references():
         return None

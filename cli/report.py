@@ -41,8 +41,8 @@ def report(
     import integrations
     from digest import engines, pipeline, settings
     from digest.errors import LedgerError
-    from digest.ledger import Ledger
-    from digest.lock import writer_lock
+    from digest.storage.ledger import Ledger
+    from digest.storage.lock import writer_lock
 
     chosen = settings.load(config, since=since, engine=engine, ledger=ledger)
     sinks = [f"folder:{chosen.out}"] if chosen.out else []
@@ -71,7 +71,7 @@ def report(
                     sources=specs,
                     sinks=sinks,
                     engine_note=note,
-                    taste=chosen.taste,
+                    preferences=chosen.preferences,
                     settles=False,  # a look back must not empty the next morning's report
                 )
                 if deliver:

@@ -56,8 +56,8 @@ def run(
 
     import integrations
     from digest import engines, pipeline, settings
-    from digest.ledger import Ledger
-    from digest.lock import writer_lock
+    from digest.storage.ledger import Ledger
+    from digest.storage.lock import writer_lock
 
     chosen = settings.load(
         config,
@@ -77,7 +77,7 @@ def run(
         since=options.start_of(chosen.since),
         open_engine=lambda: engines.open_or_degrade(chosen),
         open_sink=lambda spec: integrations.sink(spec, chosen),
-        taste=chosen.taste,
+        preferences=chosen.preferences,
         empty_report=chosen.empty_report,
     )
     if dry_run:

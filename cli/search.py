@@ -15,7 +15,7 @@ import click
 from cli import options
 
 if TYPE_CHECKING:
-    from digest.queries import Found, Reader, Search
+    from digest.storage.queries import Found, Reader, Search
 
 HITS = 20  # shown unless told
 DEFAULT_PERIOD = "7d"  # of trends
@@ -56,8 +56,8 @@ def search(
     period, seven days unless told, with four times as long before it, at least four weeks.
     """
     from digest import settings
-    from digest.ledger import Ledger
-    from digest.queries import Reader
+    from digest.storage.ledger import Ledger
+    from digest.storage.queries import Reader
 
     if not text and not (as_csv or as_trends):
         raise click.UsageError("give TEXT to search for, or --csv or --trends")
@@ -103,8 +103,8 @@ def search(
 
 
 def _within(text: str, begin: datetime | None, end: datetime | None) -> "Search":
-    from digest.ledger import utc
-    from digest.queries import Search
+    from digest.storage.ledger import utc
+    from digest.storage.queries import Search
 
     return Search(text=text, since=utc(begin) if begin else "", until=utc(end) if end else "")
 
@@ -112,7 +112,7 @@ def _within(text: str, begin: datetime | None, end: datetime | None) -> "Search"
 def _show_trends(
     reader: "Reader", text: str, period: tuple[datetime, datetime], as_json: bool
 ) -> None:
-    from digest import trends
+    from digest.stories import trends
 
     start, end = period
     since = trends.begin(start, end)

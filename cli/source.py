@@ -11,7 +11,7 @@ from cli import options
 if TYPE_CHECKING:
     from digest.records import Document, Skip
     from digest.settings import Settings
-    from integrations.imap import ImapSource
+    from integrations.sources.imap import ImapSource
 
 SHOWN = 5  # documents that `test` reads
 
@@ -27,7 +27,7 @@ def source() -> None:
 def list_(opml: bool, ledger: Path | None, config: Path | None, as_json: bool) -> None:
     """List the sources, and when each was last read on from where it stood."""
     from digest import settings
-    from digest.ledger import Ledger
+    from digest.storage.ledger import Ledger
     from integrations import subscriptions
 
     chosen = settings.load(config, ledger=ledger)
@@ -103,7 +103,7 @@ def test(specs: tuple[str, ...], config: Path | None, as_json: bool) -> None:
     from digest import settings
     from digest.errors import DigestError
     from digest.records import Document
-    from integrations.imap import ImapSource
+    from integrations.sources.imap import ImapSource
 
     chosen = settings.load(config)
     rows: list[dict[str, object]] = []

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from digest.cutting import shorten
-from digest.editing import edit
 from digest.engines.extractive import ExtractiveEngine, extract
 from digest.errors import EngineUnavailable, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.prompt import PROMPT_VERSION, messages, system
 from digest.protocols import Answer, Ask, Engine
+from digest.quote.editing import edit
+from digest.quote.summary import SHORT, to_write
 from digest.records import Digest, Item, Provenance
 from digest.schema import FIELDS, select, validate
-from digest.summary import SHORT, to_write
 
 __all__ = ["PROMPT_VERSION", "TEXT_TOKENS", "Cache", "analyze"]
 

@@ -1,7 +1,7 @@
 """The main job: fetch -> analyze -> report -> deliver, each stage over the ledger.
 
 Every stage can be killed anywhere and run again: it finds in the ledger what is done and does
-the rest. The caller holds `digest.lock` while it runs any of them.
+the rest. The caller holds `digest.storage.lock` while it runs any of them.
 """
 
 import logging
@@ -13,15 +13,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from digest import analyze, extract, report, trends
+from digest import analyze, extract, report
 from digest.errors import ConfigError, SinkError, SourceError, Unreadable
-from digest.interests import Taste, rarity, stems
-from digest.ledger import Ledger, OutboxRow, StoredReport, utc
 from digest.protocols import Engine, Marking, Resumable, Sink, Source
-from digest.queries import Reader, Search
 from digest.records import Analyzed, Digest, Document, Item, RawDocument, Skip, fingerprint
 from digest.schema import FIELDS
-from digest.trends import Earlier
+from digest.storage.ledger import Ledger, OutboxRow, StoredReport, utc
+from digest.storage.queries import Reader, Search
+from digest.stories import trends
+from digest.stories.interests import Preferences, rarity, stems
+from digest.stories.trends import Earlier
 
 log = logging.getLogger(__name__)
 
@@ -222,18 +223,18 @@ def make_report(
     engine_note: str = "",
     now: datetime | None = None,
     settles: bool = True,
-    taste: Taste | None = None,
+    preferences: Preferences | None = None,
 ) -> Written:
     """Write the report into the ledger together with its outbox rows, all or nothing.
 
     What a report tells of is not new to the next run, unless the report `settles` nothing.
-    `taste` holds what the reader wants to see first, or not at all.
+    `preferences` holds what the reader wants to see first, or not at all.
     """
     now = now or datetime.now(UTC)
     skips = ledger.unreported_skips(sources)
     dates = [document.published for document in documents if document.published] or [now]
     period = (min(dates), max(dates))
-    taste, earlier = _known(ledger, taste or Taste(), period, sources)
+    preferences, earlier = _known(ledger, preferences or Preferences(), period, sources)
     built = report.build(
         analyzed,
         [skip for _, skip in skips],
@@ -243,7 +244,7 @@ def make_report(
         failures=[(failure.spec, failure.reason) for failure in failures],
         note=engine_note,
         documents=documents,
-        taste=taste,
+        preferences=preferences,
         earlier=earlier,
     )
     ledger.add_report(
@@ -258,16 +259,19 @@ def make_report(
 
 
 def _known(
-    ledger: Ledger, taste: Taste, period: tuple[datetime, datetime], sources: Sequence[str]
-) -> tuple[Taste, Earlier]:
+    ledger: Ledger,
+    preferences: Preferences,
+    period: tuple[datetime, datetime],
+    sources: Sequence[str],
+) -> tuple[Preferences, Earlier]:
     """What the ledger knows: how rare the words of interests are, and what was told of before."""
     since = trends.begin(*period)
     search = Search(since=utc(since), until=utc(period[1]), sources=tuple(sources))
-    wanted = [stem for interest in taste.interests for stem in stems(interest)]
+    wanted = [stem for interest in preferences.interests for stem in stems(interest)]
     with closing(Reader(ledger.path)) as reader:
         weights = rarity(*reader.frequencies(wanted)) if wanted else {}
         earlier = Earlier(since, tuple(reader.mentions(search)))
-    return replace(taste, rarity=weights), earlier
+    return replace(preferences, rarity=weights), earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +321,7 @@ class Job:
     open_engine: Callable[[], tuple[Engine, str]]  # and why this one; called only if needed
     open_sink: Callable[[str], Sink]
     empty_report: bool = False  # a report also on a day that brought nothing new
-    taste: Taste = field(default_factory=Taste)
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +366,7 @@ def run(
                 sinks=job.sinks,
                 failures=fetched.failures,
                 engine_note=note,
-                taste=job.taste,
+                preferences=job.preferences,
             )
     elif job.empty_report and not _reported_today(ledger) and not cancelled():
         written = make_report(

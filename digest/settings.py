@@ -24,8 +24,8 @@ from pydantic_settings import (
 )
 
 from digest.errors import ConfigError
-from digest.interests import Mutes, Taste
 from digest.records import ItemKind
+from digest.stories.interests import Mutes, Preferences
 
 Words = Annotated[str, StringConstraints(pattern=r"\w", max_length=200)]
 EngineName = Literal["auto", "ollama", "embedded", "extractive"]
@@ -136,10 +136,10 @@ class Settings(BaseSettings):
     smtp: SmtpSettings = SmtpSettings()
 
     @property
-    def taste(self) -> Taste:
+    def preferences(self) -> Preferences:
         """What the reader wants to see first, and what not at all."""
         mute = self.mute
-        return Taste(
+        return Preferences(
             tuple(dict.fromkeys(self.interests)),
             Mutes(tuple(mute.words), tuple(mute.publishers), tuple(mute.kinds)),
         )

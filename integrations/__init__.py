@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 # kind -> "module:class"; the class is called with the SPEC and its argument.
 SOURCES: Mapping[str, str] = {
-    "feed": "integrations.feed:FeedSource",
-    "folder": "integrations.folder:FolderSource",
-    "gmail": "integrations.gmail:GmailSource",
-    "hackernews": "integrations.hackernews:HackerNewsSource",
-    "imap": "integrations.imap:ImapSource",
-    "mailbox": "integrations.mailbox:MailboxSource",
-    "reddit": "integrations.reddit:RedditSource",
-    "web": "integrations.web:WebSource",
+    "feed": "integrations.sources.feed:FeedSource",
+    "folder": "integrations.sources.folder:FolderSource",
+    "gmail": "integrations.sources.gmail:GmailSource",
+    "hackernews": "integrations.sources.hackernews:HackerNewsSource",
+    "imap": "integrations.sources.imap:ImapSource",
+    "mailbox": "integrations.sources.mailbox:MailboxSource",
+    "reddit": "integrations.sources.reddit:RedditSource",
+    "web": "integrations.sources.web:WebSource",
 }
 SINKS: Mapping[str, str] = {
-    "drive": "integrations.drive:DriveSink",
-    "folder": "integrations.folder:FolderSink",
-    "gmail": "integrations.gmail_send:GmailSink",
-    "smtp": "integrations.smtp:SmtpSink",
+    "drive": "integrations.sinks.drive:DriveSink",
+    "folder": "integrations.sources.folder:FolderSink",
+    "gmail": "integrations.sinks.gmail:GmailSink",
+    "smtp": "integrations.sinks.smtp:SmtpSink",
 }
 # These take an account by the user's name for it: `gmail+work:label:news`.
 WITH_ACCOUNT = frozenset({"drive", "gmail"})

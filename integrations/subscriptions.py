@@ -13,7 +13,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from digest.errors import ConfigError, SourceError
-from integrations.folder import write_whole
+from integrations.sources.folder import write_whole
 
 if TYPE_CHECKING:
     from digest.settings import Settings
@@ -85,10 +85,10 @@ def discovered(spec: str, settings: "Settings") -> str:
     kind, _, argument = spec.partition(":")
     if kind != "feed":
         return spec
-    from digest.extract import charset
-    from integrations import feedparse
-    from integrations.feed import FEEDS
-    from integrations.web import open_client
+    from digest.mail import charset
+    from integrations.sources import feedparse
+    from integrations.sources.feed import FEEDS
+    from integrations.sources.web import open_client
 
     url = argument if "://" in argument else f"https://{argument}"
     with open_client(settings.http) as client:

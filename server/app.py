@@ -19,8 +19,9 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from digest import __version__
-from server import outside, prompts, reading, resources, writing
-from server.desk import Desk
+from server import boundary, prompts, resources
+from server.jobs import Desk
+from server.tools import lookup, work
 
 INSTRUCTIONS = (
     "Digest reads the user's newsletters on this machine. For a briefing: fetch_newsletters, then "
@@ -43,9 +44,9 @@ class DigestServer(MCPServer[Any]):
             log_level="WARNING",
         )
         self.desk = desk
-        reading.register_fetch(self, desk)
-        writing.register(self, desk)
-        reading.register_search(self, desk)
+        lookup.register_fetch(self, desk)
+        work.register(self, desk)
+        lookup.register_search(self, desk)
         resources.register(self, desk)
         prompts.register(self)
 
@@ -144,7 +145,7 @@ def _slim(node: Any) -> Any:
         key: _slim(value)
         for key, value in node.items()
         if not (key == "title" and isinstance(value, str))
-        and not (key == "default" and value in ("", 0, None, [], outside.NOTICE))
+        and not (key == "default" and value in ("", 0, None, [], boundary.NOTICE))
     }
     either = kept.get("anyOf", [])
     if len(either) == 2 and {"type": "null"} in either:  # None is never sent, nor needed

@@ -20,9 +20,9 @@ def register(mcp: MCPServer[Any]) -> None:
         focus: Annotated[str, Field(description="what matters to me most")] = "",
     ) -> str:
         """Read what is new and tell me what matters."""
-        taste = f" I care most about {focus}; begin with it." if focus else ""
+        preferences = f" I care most about {focus}; begin with it." if focus else ""
         return (
-            f"Give me a morning briefing of my newsletters since {since}.{taste}\n"
+            f"Give me a morning briefing of my newsletters since {since}.{preferences}\n"
             f"1. Call fetch_newsletters with since={since!r}.\n"
             f"2. Call build_report with since={since!r}; follow next_cursor to its end.\n"
             "3. Tell me the three to seven stories that matter most, one or two sentences each "

@@ -14,9 +14,9 @@ from mcp_types import (
     ResourceTemplateReference,
 )
 
-from digest.queries import Kind
-from server import outside
-from server.desk import Desk
+from digest.storage.queries import Kind
+from server import boundary
+from server.jobs import Desk
 
 Body = Callable[[str], Awaitable[str]]
 
@@ -33,7 +33,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
             title=title,
             description=description,
             mime_type="text/markdown",
-            meta=outside.META,
+            meta=boundary.META,
         )
 
     @template("reports", "Report", "A report as markdown. `latest` is the newest one.")
@@ -42,7 +42,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
         if stored is None:
             raise ResourceNotFoundError(f"there is no report {id!r}; build_report makes one")
         report_id, title, markdown = stored
-        return outside.quoted(markdown, f"Report {report_id}: {title}")
+        return boundary.quoted(markdown, f"Report {report_id}: {title}")
 
     @template("documents", "Document", "A newsletter issue, post or page as clean markdown.")
     async def document(id: str) -> str:  # noqa: A002
@@ -51,7 +51,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
             raise ResourceNotFoundError(f"there is no document {id!r}; fetch_newsletters lists ids")
         listed, markdown = found
         heading = f"# {listed.title}\n{listed.publisher}, {listed.published}\n{listed.url}"
-        return outside.quoted(f"{heading.strip()}\n\n{markdown}", f"Document {listed.id}")
+        return boundary.quoted(f"{heading.strip()}\n\n{markdown}", f"Document {listed.id}")
 
     @template("items", "Item", "One story in full, and its digest if there is one.")
     async def item(id: str) -> str:  # noqa: A002
@@ -61,7 +61,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
         heading = f"# {found.title}\n{found.publisher}, {found.published}\n{found.url}"
         said = json.dumps(found.digest, ensure_ascii=False) if found.digest else "none yet"
         body = f"{heading.strip()}\n\n{found.text}\n\nDigest: {said}"
-        return outside.quoted(body, f"Item {found.id} ({found.kind})")
+        return boundary.quoted(body, f"Item {found.id} ({found.kind})")
 
     @mcp.completion()  # type: ignore[no-untyped-call,untyped-decorator]  # the SDK leaves it untyped
     async def complete(

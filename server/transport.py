@@ -18,7 +18,7 @@ from digest.settings import Settings
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from server.desk import Desk
+    from server.jobs import Desk
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def stdio(settings: Settings) -> None:
     import anyio
 
     from server.app import build
-    from server.desk import Desk
+    from server.jobs import Desk
 
     async def serve() -> None:
         async with anyio.create_task_group() as group:
@@ -73,7 +73,7 @@ def http(
     import uvicorn
 
     from server.app import build
-    from server.desk import Desk
+    from server.jobs import Desk
 
     if not is_loopback(host):
         raise ConfigError(f"{host} is not on this machine; serve on 127.0.0.1 or ::1")

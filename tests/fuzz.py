@@ -47,7 +47,7 @@ def _read(media_type: str) -> Callable[[bytes], None]:
 
 def _feed(content: bytes) -> None:
     from digest.errors import SourceError
-    from integrations import feedparse
+    from integrations.sources import feedparse
 
     try:
         feedparse.parse(content, "https://news.example/feed")
@@ -56,7 +56,7 @@ def _feed(content: bytes) -> None:
 
 
 def _page(content: bytes) -> None:
-    from integrations import page
+    from integrations.sources import page
 
     page.read(content.decode("utf-8", "replace"), "https://news.example/a")
 
@@ -74,7 +74,7 @@ def _answer(content: bytes) -> None:
 
 
 def _link(content: bytes) -> None:
-    from digest.extract.links import canonical, unwrap
+    from digest.html.urls import canonical, unwrap
 
     url = content.decode("utf-8", "replace")
     assert unwrap(url) == "" or unwrap(url).startswith(("http://", "https://", "mailto:"))

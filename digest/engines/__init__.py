@@ -25,7 +25,7 @@ def open_engine(name: str, settings: "Settings") -> tuple[Engine, str]:
             return OllamaEngine(settings.ollama), ""
         case "embedded":
             from digest.engines.embedded import EmbeddedEngine
-            from digest.engines.weights import named
+            from digest.model.weights import named
 
             chosen = settings.embedded
             own = named(chosen.model) if chosen.model else None

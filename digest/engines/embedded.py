@@ -17,12 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from digest.engines.cpu import allowed_cores
 from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.score import TOP, Step, distribution, until_score, with_median
-from digest.engines.weights import Weights, find
 from digest.errors import EngineUnavailable, WeightsError
 from digest.grammar import gbnf, object_gbnf
+from digest.model.cpu import allowed_cores
+from digest.model.weights import Weights, find
 from digest.prompt import STOP, chatml
 from digest.protocols import Answer, Ask
 
@@ -37,7 +37,7 @@ _SPINS = "1000"
 
 
 class EmbeddedEngine:
-    """Runs the weights that `digest.engines.weights.find` names, or those given."""
+    """Runs the weights that `digest.model.weights.find` names, or those given."""
 
     name = "embedded"
     context = CONTEXT

@@ -23,7 +23,9 @@ repeats itself; words only add to signs that need no language.
 from dataclasses import replace
 
 from digest.errors import Unreadable
-from digest.extract import boilerplate, charset, dom, items, layout, mail, markdown, plain
+from digest.extract import boilerplate, items
+from digest.html import dom, layout, markdown, plaintext
+from digest.mail import charset, message
 from digest.records import Document, Item, RawDocument, fingerprint
 
 __all__ = ["item_record", "read"]
@@ -38,14 +40,14 @@ def read(raw: RawDocument) -> Document:
     title, publisher, published = raw.title, raw.publisher, raw.published
     sender = ""
     if raw.media_type == "message/rfc822":
-        letter = mail.parse(raw.content)
+        letter = message.parse(raw.content)
         title = letter.subject or title
         publisher = letter.sender_name or letter.sender_address or publisher
         sender = letter.sender_address
         published = letter.date or published
         warnings += letter.warnings
         drawn = bool(letter.html)
-        html = letter.html or plain.from_text(letter.plain)
+        html = letter.html or plaintext.from_text(letter.plain)
         body = letter.html or letter.plain
     else:
         body, trouble = charset.decode(raw.content, raw.charset, html=raw.media_type == "text/html")
@@ -54,9 +56,9 @@ def read(raw: RawDocument) -> Document:
         if drawn:
             html = body
         elif raw.media_type == "text/markdown":
-            html = plain.from_markdown(body)
+            html = plaintext.from_markdown(body)
         else:
-            html = plain.from_text(body)
+            html = plaintext.from_text(body)
     if len(html) > dom.MAX_CHARS:
         html = html[: dom.MAX_CHARS]
         warnings.append("only the first 2 MiB of the text were read")

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from digest.extract import words
-from digest.extract.blocks import Block, Box, Gap
 from digest.extract.looks import body_size, headlines, is_target
+from digest.html.blocks import Block, Box, Gap
 
 _MONEY = re.compile(r"^\W*(?:[$€£]\s?\d[\d,.]*|\d[\d,.]*\s?[€£]|other(?: amount)?)\W*$", re.I)
 _ENTRY_NUMBER = re.compile(r"^\W*(?:\d{1,3}[.)]\s*)?")

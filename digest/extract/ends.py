@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from digest.extract.blocks import Block, Gap
 from digest.extract.boilerplate import footer, weight
 from digest.extract.letter import PROMO_WORDS, leaves, salutes
 from digest.extract.looks import Look
 from digest.extract.signs import action, picture, sends_on, within
 from digest.extract.starts import LEAD_IN_WORDS
 from digest.extract.unheaded import LABEL_WORDS, Outline
+from digest.html.blocks import Block, Gap
 
 ORPHAN_WORDS = 25  # text after a list this short is a remark about it
 

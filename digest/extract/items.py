@@ -10,18 +10,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from digest.extract import links, words
-from digest.extract.blocks import Block, Gap, Span, count_words
+from digest.extract import words
 from digest.extract.boilerplate import weight
 from digest.extract.ends import compact_looks, trim
 from digest.extract.kinds import kind, sponsored
 from digest.extract.letter import PROMO_WORDS, leaves, salutes, unsigned
 from digest.extract.looks import Head, body_size, find, is_target, join_split
-from digest.extract.markdown import render, target
-from digest.extract.markdown import title as headline
 from digest.extract.signs import action, button, marks, picture, pressed
 from digest.extract.starts import LEAD_IN_WORDS, outline
 from digest.extract.unheaded import LABEL_WORDS, Outline
+from digest.html import urls
+from digest.html.blocks import Block, Gap, Span, count_words
+from digest.html.markdown import render, target
+from digest.html.markdown import title as headline
 from digest.records import Item, ItemKind
 
 MASTHEAD_WORDS = 12
@@ -347,7 +348,7 @@ def finish(drafts: Sequence[Draft], document_id: str) -> tuple[Item, ...]:
             continue
         href = next((h for h in draft.hrefs if target(h)), "")
         found = draft.kind or kind(draft.title, text, draft.section, href, draft.marks)
-        url = links.unwrap(href) if href else ""
+        url = urls.unwrap(href) if href else ""
         items.append(
             Item(document_id, len(items), found, draft.title, text, url, href, draft.section)
         )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from digest.extract import words
-from digest.extract.blocks import count_words
+from digest.html.blocks import count_words
 from digest.records import ItemKind
 
 _CLOCK = re.compile(

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from digest.extract import words
-from digest.extract.blocks import Block
 from digest.extract.signs import picture
 from digest.extract.starts import LEAD_IN_WORDS
 from digest.extract.unheaded import LABEL_WORDS
+from digest.html.blocks import Block
 
 PROMO_WORDS = 80  # text this short beside a letter or an item is talk around it
 FAREWELL_WORDS = 25

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from digest.extract.blocks import Block, Gap, Span, count_words
-from digest.extract.dom import BARE_DOMAIN
-from digest.extract.style import BODY_SIZE, Colour
+from digest.html.blocks import Block, Gap, Span, count_words
+from digest.html.css import BODY_SIZE, Colour
+from digest.html.dom import BARE_DOMAIN
 
 MAX_HEAD_WORDS = 32
 MIN_ALT = 4  # words; a shorter alt text names what a picture shows

@@ -3,8 +3,8 @@
 import re
 
 from digest.extract import words
-from digest.extract.blocks import Block, Box, count_words
 from digest.extract.looks import Head, bare_url, is_target
+from digest.html.blocks import Block, Box, count_words
 
 _SIGN_WORDS = 8
 _CALL_WORDS = 30  # of a question and what answers it

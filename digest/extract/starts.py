@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from digest.extract import unheaded, words
-from digest.extract.blocks import Block, Gap, count_words
 from digest.extract.looks import Head, Look, bare_url, is_target
 from digest.extract.signs import (
     action,
@@ -31,6 +30,7 @@ from digest.extract.signs import (
     sentences,
 )
 from digest.extract.unheaded import LABEL_WORDS, LONG_ENTRY, SEVERAL, Outline
+from digest.html.blocks import Block, Gap, count_words
 
 LINK, SEPARATION, PROMINENCE, REPETITION = 1.6, 0.9, 0.8, 0.3
 INSIDE, RUN_IN, PROSE, TOPIC, HEADED = 1.4, 0.3, 0.4, 0.5, 0.7

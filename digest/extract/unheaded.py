@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digest.extract import words
-from digest.extract.blocks import Block, Gap
 from digest.extract.looks import Head, Look, addressed, headlines, is_target, pictured
 from digest.extract.signs import action, button, marks, picture
+from digest.html.blocks import Block, Gap
 
 LABEL_WORDS = 4  # a head this short, unlinked, may name a section
 SEVERAL = 6  # heads that look alike: a large class

@@ -1,1 +1,1 @@
-"""What a digest may quote: sentences with their places, and whether each may be shown alone."""
+"""What a digest may say: the source's own words, cut, guarded, chosen and checked."""

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from digest.cluster import Story, cluster
-from digest.interests import Taste
 from digest.records import Analyzed, Document, Skip, fingerprint
 from digest.report import rank
 from digest.report.counts import tally
@@ -14,8 +12,10 @@ from digest.report.html import page
 from digest.report.markdown import write
 from digest.report.model import Contents, Report
 from digest.report.phrases import period as written_period
-from digest.terms import key
-from digest.trends import Earlier, Mentions, Trends, compare, labels
+from digest.stories.cluster import Story, cluster
+from digest.stories.interests import Preferences
+from digest.stories.terms import key
+from digest.stories.trends import Earlier, Mentions, Trends, compare, labels
 
 __all__ = ["Report", "build"]
 
@@ -30,14 +30,14 @@ def build(
     failures: Sequence[tuple[str, str]] = (),
     note: str = "",
     documents: Sequence[Document] = (),
-    taste: Taste | None = None,
+    preferences: Preferences | None = None,
     earlier: Earlier | None = None,
 ) -> Report:
     """Cluster, rank, group and write.
 
     `period` is the first and last moment the report tells of, `failures` holds (source SPEC,
     reason), `note` says why another engine ran than was asked for. `documents` names those that
-    brought no item too; those of the digests are known anyway. `taste` holds what the reader
+    brought no item too; those of the digests are known anyway. `preferences` holds what the reader
     wants first or not at all, `earlier` what trends are told against. The same input in any order
     gives the same report; only `generated` is not part of its id.
     """
@@ -50,7 +50,7 @@ def build(
         failures=failures,
         note=note,
         documents=documents,
-        taste=taste or Taste(),
+        preferences=preferences or Preferences(),
         earlier=earlier,
     )
     counts = tally(contents)
@@ -74,11 +74,11 @@ def arrange(
     failures: Sequence[tuple[str, str]],
     note: str,
     documents: Sequence[Document],
-    taste: Taste,
+    preferences: Preferences,
     earlier: Earlier | None,
 ) -> Contents:
     """Everything a report says, in order."""
-    stories, muted = _heard(analyzed, taste)
+    stories, muted = _heard(analyzed, preferences)
     news = rank.ranked(story for story in stories if story.lead.item.kind not in rank.APART)
     sections = rank.sections(news)
     entries = [entry for section in sections for entry in section.entries]
@@ -103,34 +103,37 @@ def arrange(
         failures=tuple(sorted(set(failures))),
         note=note,
         muted=tuple(sorted(muted, key=lambda pair: (pair[0], _place(pair[1])))),
-        interests=taste.interests,
-        trends=_trends(analyzed, stories, earlier, taste) if earlier else None,
+        interests=preferences.interests,
+        trends=_trends(analyzed, stories, earlier, preferences) if earlier else None,
         trends_since=earlier.since if earlier else None,
     )
 
 
 def _heard(
-    analyzed: Sequence[Analyzed], taste: Taste
+    analyzed: Sequence[Analyzed], preferences: Preferences
 ) -> tuple[list[Story], list[tuple[str, Analyzed]]]:
     """The stories with the interests they meet, and (why, what) of all that is muted.
 
     A publisher's or a kind's telling is muted alone; a muted word mutes the story, whoever told it.
     """
-    muted = [(reason, one) for one in analyzed if (reason := taste.muted(one))]
+    muted = [(reason, one) for one in analyzed if (reason := preferences.muted(one))]
     silent = {id(one) for _, one in muted}
     stories = []
     for story in cluster([one for one in analyzed if id(one) not in silent]):
-        if reason := taste.muted_word(story.members):
+        if reason := preferences.muted_word(story.members):
             muted += [(reason, one) for one in story.members]
         elif story.lead.item.kind in rank.APART:
             stories.append(story)
         else:
-            stories.append(replace(story, interests=taste.matches(story.members)))
+            stories.append(replace(story, interests=preferences.matches(story.members)))
     return stories, muted
 
 
 def _trends(
-    analyzed: Sequence[Analyzed], stories: Sequence[Story], earlier: Earlier, taste: Taste
+    analyzed: Sequence[Analyzed],
+    stories: Sequence[Story],
+    earlier: Earlier,
+    preferences: Preferences,
 ) -> Trends | None:
     """What changed in what the reader hears of. What is muted is counted: it is not gone."""
     now = (
@@ -152,7 +155,7 @@ def _trends(
     told = tuple(
         one
         for one in found.found
-        if (key(one.label) in heard if one.now else not taste.muted_text([one.label]))
+        if (key(one.label) in heard if one.now else not preferences.muted_text([one.label]))
     )
     return replace(found, found=told) if told else None
 

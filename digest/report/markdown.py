@@ -5,7 +5,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from digest.cluster import Story
 from digest.records import Analyzed
 from digest.report.appendix import appendix, degraded_notes
 from digest.report.counts import Counts, engines, without_model
@@ -13,8 +12,9 @@ from digest.report.escape import clean, clean_line, code, host, link, prose, tex
 from digest.report.model import Contents, Entry, Mention, Section, headline, publishers
 from digest.report.phrases import count, day, period, stamp
 from digest.report.sources import also_links, other_urls, source_line, source_link, url_of
-from digest.terms import key
-from digest.trends import SHOWN, Direction, Trend, Trends, labels
+from digest.stories.cluster import Story
+from digest.stories.terms import key
+from digest.stories.trends import SHOWN, Direction, Trend, Trends, labels
 
 TITLE = 160  # characters of a title
 BRIEF = 160  # ... of the sentence in "What matters most"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.cluster import Story
 from digest.records import Analyzed, Document, Skip
-from digest.trends import Trends
+from digest.stories.cluster import Story
+from digest.stories.trends import Trends
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from digest.cluster import Story
-from digest.interests import BOOST
 from digest.records import Analyzed
 from digest.report.model import Entry, Mention, Section, publishers
-from digest.terms import key
+from digest.stories.cluster import Story
+from digest.stories.interests import BOOST
+from digest.stories.terms import key
 
 # Fields of news -> the content domains (digest contract, lower case) that belong to them.
 FIELDS_OF_NEWS = {

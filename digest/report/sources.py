@@ -1,9 +1,9 @@
 """Who told a story, and where to read on."""
 
-from digest.cluster import Story
 from digest.records import Analyzed
 from digest.report.escape import address, code, host, link, text
 from digest.report.phrases import day
+from digest.stories.cluster import Story
 
 
 def url_of(one: Analyzed) -> tuple[str, str]:

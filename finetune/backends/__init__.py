@@ -1,7 +1,8 @@
 """What trains: this machine with PEFT, a GPU with unsloth, or the service Tinker.
 
-All take the same prepared rows, examples and loss mask (`finetune.data`), are examined alike
-(`finetune.examine`), log the same lines and leave an adapter in PEFT's format in OUT/adapter.
+All take the same prepared rows, examples and loss mask (`finetune.data.encoding`), are examined
+alike (`finetune.train.examine`), log the same lines and leave an adapter in
+PEFT's format in OUT/adapter.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 from digest.schema import Row
 from finetune.config import Config
-from finetune.data import Tokenizer
+from finetune.data.encoding import Tokenizer
 
 
 class Trainer(Protocol):
@@ -39,5 +40,5 @@ def trainer(name: str) -> Trainer:
         case "tinker":
             from finetune.backends.tinker import train
         case _:
-            from finetune.train import train
+            from finetune.train.loop import train
     return train

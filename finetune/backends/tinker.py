@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from digest.errors import AccessError, ConfigError, EngineError, EngineUnavailable, WeightsError
 from digest.prompt import STOP
 from digest.schema import Row
-from finetune import data, distributed
-from finetune import train as loop
-from finetune.base import Tokens
 from finetune.config import Config
-from finetune.ship.adapters import CONFIG, WEIGHTS, Adapter
+from finetune.data import encoding
+from finetune.export.adapters import CONFIG, WEIGHTS, Adapter
+from finetune.train import distributed, loop
+from finetune.train.base import Tokens
 
 if TYPE_CHECKING:
     import tinker
@@ -43,7 +43,7 @@ def train(
     config: Config,
     base: Path,
     rows: tuple[Sequence[Row], Sequence[Row]],
-    tokenizer: data.Tokenizer,
+    tokenizer: encoding.Tokenizer,
     *,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -60,7 +60,7 @@ def train(
 
 
 class TinkerLearner:
-    """A model that the service holds, as the training loop wants it (finetune.learner)."""
+    """A model that the service holds, as the training loop wants it (finetune.train.learner)."""
 
     def __init__(self, config: Config, base: Path) -> None:
         self._lora = lora(config)  # what is wrong with the configuration is said first
@@ -95,7 +95,7 @@ class TinkerLearner:
             )
 
     def step(
-        self, micros: Sequence[Sequence[data.Example]], lr: float
+        self, micros: Sequence[Sequence[encoding.Example]], lr: float
     ) -> tuple[float, float | None, int]:
         """One optimiser step; the service does not say the gradient's norm."""
         examples = [example for micro in micros for example in micro]
@@ -119,13 +119,13 @@ class TinkerLearner:
             stepped.result()
         return loss, None, sum(map(len, examples))
 
-    def loss(self, examples: Sequence[data.Example]) -> float:
+    def loss(self, examples: Sequence[encoding.Example]) -> float:
         """Mean loss of the answer tokens, without learning."""
         with self._told():
             passed = self._trainer().forward([datum(e, 1.0) for e in examples], "cross_entropy")
             return _mean_loss(passed.result(), examples)
 
-    def answer(self, examples: Sequence[data.Example]) -> list[tuple[int, ...]]:
+    def answer(self, examples: Sequence[encoding.Example]) -> list[tuple[int, ...]]:
         """What the model answers to the prompts, greedily, up to its stop token or a quarter
         more tokens than the longest expected answer has.
         """
@@ -272,7 +272,7 @@ def _elsewhere(config: Config) -> dict[str, bool]:
     }
 
 
-def datum(example: data.Example, weight: float) -> "tinker.Datum":
+def datum(example: encoding.Example, weight: float) -> "tinker.Datum":
     """An example as the service takes it: each token's successor, weighed where it is part of
     the answer.
     """
@@ -289,7 +289,7 @@ def datum(example: data.Example, weight: float) -> "tinker.Datum":
     )
 
 
-def _mean_loss(passed: "ForwardBackwardOutput", examples: Sequence[data.Example]) -> float:
+def _mean_loss(passed: "ForwardBackwardOutput", examples: Sequence[encoding.Example]) -> float:
     """Mean negative log-probability of the answer tokens."""
     total = 0.0
     for example, output in zip(examples, passed.loss_fn_outputs, strict=True):

@@ -10,13 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digest.engines.weights import cache
 from digest.errors import ConfigError
+from digest.model.weights import cache
 from digest.schema import Row
-from finetune import data
-from finetune import train as loop
 from finetune.config import Config
-from finetune.learner import Learner
+from finetune.data import encoding
+from finetune.train import loop
+from finetune.train.learner import Learner
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ def train(
     config: Config,
     base: Path,
     rows: tuple[Sequence[Row], Sequence[Row]],
-    tokenizer: data.Tokenizer,
+    tokenizer: encoding.Tokenizer,
     *,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -53,7 +53,7 @@ class UnslothLearner(Learner):
         adapted.peft_config["default"].target_modules = set(self.config.lora.targets)
         return adapted
 
-    def _sum(self, micro: Sequence[data.Example]) -> "torch.Tensor":
+    def _sum(self, micro: Sequence[encoding.Example]) -> "torch.Tensor":
         """Summed cross entropy of the answer tokens, by unsloth's own loss over labels."""
         import torch
 
@@ -64,7 +64,7 @@ class UnslothLearner(Learner):
         total: torch.Tensor = mean * (labels[:, 1:] != IGNORED).sum()
         return total
 
-    def answer(self, examples: Sequence[data.Example]) -> list[tuple[int, ...]]:
+    def answer(self, examples: Sequence[encoding.Example]) -> list[tuple[int, ...]]:
         """As ever, in unsloth's mode for it."""
         self._fast.for_inference(self.peft)
         try:
@@ -104,7 +104,7 @@ def adapter_arguments(config: Config) -> dict[str, Any]:
     }
 
 
-def labelled(micro: Sequence[data.Example], pad: int) -> tuple["torch.Tensor", ...]:
+def labelled(micro: Sequence[encoding.Example], pad: int) -> tuple["torch.Tensor", ...]:
     """Ids, mask and labels [batch, width] of a micro-batch, padded on the right; the labels of
     prompt and padding are IGNORED.
     """

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from digest.protocols import Engine
 from digest.schema import DigestFields, Row
-from finetune.exam.predictions import Prediction
+from finetune.evaluation.predictions import Prediction
 from finetune.judging.questions import FIRST, LOW, SECOND, TIE, Question, Rubric
 from finetune.labels.journal import Journal, Record
 

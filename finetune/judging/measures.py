@@ -1,6 +1,6 @@
 """What the decisions are worth: win rates, and how far the judge's own habits made them.
 
-Documents of one group resemble each other, so groups are resampled (finetune.exam.stats).
+Documents of one group resemble each other, so groups are resampled (finetune.evaluation.stats).
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from itertools import combinations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from finetune.exam import stats
+from finetune.evaluation import stats
 from finetune.judging.bench import Decision, Marking
 from finetune.judging.questions import FIRST, TIE
 

@@ -7,7 +7,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from finetune.exam.page import html, plain
+from finetune.evaluation.page import html, plain
 from finetune.judging import measures
 from finetune.judging.bench import Decision, Marking
 from finetune.judging.human import NAME

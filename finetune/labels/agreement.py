@@ -6,13 +6,13 @@ from statistics import fmean
 from typing import Any
 
 from digest.schema import DigestFields, json_schema
-from finetune.exam.treescore import similarity
+from finetune.evaluation.tree_score import similarity
 
 
 def alike(name: str, one: Any, other: Any) -> float:
     """How alike two values of a field are, between 0 and 1.
 
-    Texts and lists as `finetune.exam.treescore` has it, a score by its distance.
+    Texts and lists as `finetune.evaluation.tree_score` has it, a score by its distance.
     """
     if isinstance(one, int) and isinstance(other, int):
         schema = json_schema([name])["properties"][name]

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from digest.errors import ConfigError, DigestError, EngineUnavailable
 from digest.protocols import Answer, Ask
 from digest.schema import json_schema
-from finetune.labels.pace import Pace, retry_after
+from finetune.labels.rate_limit import RateLimiter, retry_after
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class ChatEngine:
         model: str,
         key: SecretStr | None = None,
         *,
-        pace: Pace | None = None,
+        pace: RateLimiter | None = None,
         context: int = 16_384,
         parallel: int = 4,
         timeout: float = 180.0,
@@ -91,7 +91,7 @@ class ChatEngine:
         import httpx
 
         self.model, self.context = model, context
-        self._pace, self._parallel = pace or Pace(), parallel
+        self._pace, self._parallel = pace or RateLimiter(), parallel
         headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
         self._http = httpx.Client(
             base_url=url.rstrip("/") + "/", headers=headers, timeout=httpx.Timeout(timeout)

@@ -31,10 +31,10 @@ from pydantic import ValidationError
 
 from digest import pipeline
 from digest.errors import ConfigError
-from digest.extract import charset
+from digest.mail import charset
 from digest.records import Document, MediaType, RawDocument, Skip, fingerprint
 from digest.schema import DigestFields
-from finetune.containers import Record, records
+from finetune.data.containers import Record, records
 from finetune.labels import wikipedia
 from finetune.labels.labelled import Labelled
 from finetune.labels.language import language

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from digest.errors import ConfigError, InvalidAnswer
-from digest.queries import Found, Reader
 from digest.report.escape import words
 from digest.schema import DigestFields, select, validate
+from digest.storage.queries import Found, Reader
 
 _MADE = re.compile(r'^generated: "[^"]+"$', re.M)
 _STORY = re.compile(r"^### (\d+)\. (.+)$")

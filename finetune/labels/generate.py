@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from digest.grounding import ground
+from digest.quote.grounding import ground
 from digest.schema import FIELDS, DigestFields
 from finetune.labels.agreement import agreement, central
 from finetune.labels.asking import Asker, Documents, Outcome, Wanted, key, mendable, second, taken

@@ -12,7 +12,7 @@ from digest.engines.lexicon import DOMAINS
 from digest.errors import ConfigError
 from digest.records import fingerprint
 from digest.schema import DigestFields, json_schema, select
-from finetune.exam.folding import words
+from finetune.evaluation.folding import words
 from finetune.labels.language import language
 
 _HEAD = """\

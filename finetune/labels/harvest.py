@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from digest.queries import Found, Reader, Search
 from digest.records import fingerprint
 from digest.schema import DigestFields
+from digest.storage.queries import Found, Reader, Search
 from finetune.labels.collect import KINDS
 from finetune.labels.corrections import Correction
 from finetune.labels.labelled import Labelled, Made, Review, alone, stream, write

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from digest.errors import ConfigError
 from digest.schema import DigestFields, Row
-from finetune.formats import mend
+from finetune.data.formats import mend
 
 Verdict = Literal["accepted", "edited", "rejected"]
 

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Any, get_args
 
 from digest.errors import ConfigError, InvalidAnswer
-from digest.grounding import ground
+from digest.quote.grounding import ground
 from digest.schema import FIELDS, LIST_FIELDS, DigestFields, json_schema, select, validate
 from finetune.labels.labelled import Labelled, Review, Verdict, alone, pairs, write
 

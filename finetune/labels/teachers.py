@@ -26,7 +26,7 @@ from digest.prompt import PROMPT_VERSION, Message, messages, user
 from digest.protocols import Ask, Engine
 from finetune.labels import guide
 from finetune.labels.guide import Wish
-from finetune.labels.pace import Pace
+from finetune.labels.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
     from digest.schema import Row
@@ -134,7 +134,7 @@ def teacher(spec: str, settings: "Settings", service: Service, price: Price | No
 
 
 def _weights(spec: str) -> Engine:
-    from finetune.engines import open_engine as open_spec
+    from finetune.evaluation.engines import open_engine as open_spec
 
     return open_spec(spec, Path())
 
@@ -152,7 +152,7 @@ def _chat(spec: str, service: Service) -> Engine:
         url,
         model,
         _key(parts.scheme, parts.hostname, service.keys),
-        pace=Pace(service.requests_a_minute, service.tokens_a_minute),
+        pace=RateLimiter(service.requests_a_minute, service.tokens_a_minute),
         context=service.context,
         parallel=service.parallel,
         timeout=service.timeout,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetune.exam.evaluate import Exam
+from finetune.evaluation.evaluate import Exam
 from finetune.plots import consistency, relevance, scores, style, texts
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from digest.schema import DigestFields
-from finetune.exam import stats
-from finetune.exam.evaluate import Exam
-from finetune.exam.stats import Ratio
-from finetune.exam.treescore import similarity
+from finetune.evaluation import stats
+from finetune.evaluation.evaluate import Exam
+from finetune.evaluation.stats import Ratio
+from finetune.evaluation.tree_score import similarity
 from finetune.plots import style
 
 if TYPE_CHECKING:

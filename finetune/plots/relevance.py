@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
-from finetune.exam.evaluate import Exam
+from finetune.evaluation.evaluate import Exam
 from finetune.plots import style
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from digest.schema import LIST_FIELDS
-from finetune.exam.catalogue import HEADLINES, TESTED, TEXTS, better
-from finetune.exam.compare import Versus
-from finetune.exam.compare import compare as versus
-from finetune.exam.evaluate import Exam
+from finetune.evaluation.catalogue import HEADLINES, TESTED, TEXTS, better
+from finetune.evaluation.compare import Versus
+from finetune.evaluation.compare import compare as versus
+from finetune.evaluation.evaluate import Exam
 from finetune.plots import style
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from finetune.exam.evaluate import Exam
+from finetune.evaluation.evaluate import Exam
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from finetune.exam.catalogue import TEXTS
-from finetune.exam.evaluate import Exam
-from finetune.exam.folding import words
-from finetune.exam.metrics import flat
+from finetune.evaluation.catalogue import TEXTS
+from finetune.evaluation.evaluate import Exam
+from finetune.evaluation.folding import words
+from finetune.evaluation.metrics import flat
 from finetune.plots import style
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from digest.errors import ConfigError, DigestError
 from finetune.config import Config, load
 from finetune.search.space import Range, Search
-from finetune.train import Told
+from finetune.train.loop import Told
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -77,7 +77,7 @@ def check(plan: Plan) -> Search:
 
 def start(plan: Plan, rate: float | None) -> dict[str, Any]:
     """Settings of the first trial: the configuration's own, and as learning rate the one given
-    (finetune.rates), each moved to what is nearest to it in the space.
+    (finetune.train.rates), each moved to what is nearest to it in the space.
     """
     config, params = plan.config, {}
     for key, where in config.search.space.items():
@@ -167,7 +167,7 @@ class Worker:
     def work(self, told: Callable[["Trial", int, int, dict[str, Any]], None] | None = None) -> None:
         """Until enough trials ended, or `stop` says so; that trial is queued again.
 
-        `told` gets the trial and what finetune.train tells. Raises ConfigError.
+        `told` gets the trial and what finetune.train.loop tells. Raises ConfigError.
         """
         while not self._stop():
             claimed = self._claim()

@@ -8,18 +8,18 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
-from digest.engines.verify import Agreement, Question
-from digest.engines.weights import Weights
 from digest.errors import ConfigError
+from digest.model.verify import Agreement, Question
+from digest.model.weights import Weights
 from digest.protocols import Answer
-from finetune import tasks
-from finetune.ship.modelfile import ends
+from finetune.export.modelfile import ends
+from finetune.tasks import base as tasks
 
 BUDGET = 48  # tokens of the completions that forms are compared by
 
 
 class Writer(Protocol):
-    """What runs a model: finetune.engines.PeftEngine or digest.engines.embedded.EmbeddedEngine."""
+    """What runs a model: `PeftEngine` or `EmbeddedEngine`."""
 
     def complete(
         self,
@@ -60,7 +60,7 @@ class Model:
 
 def trained(base: Path, adapter: Path) -> Model:
     """The adapter in a PEFT folder over the converted `base`. Raises ConfigError."""
-    from finetune.engines import PeftEngine
+    from finetune.evaluation.engines import PeftEngine
 
     task = tasks.told(tasks.saved(adapter))
     return Model(PeftEngine(base, adapter), task, tuple(ends(base)))
@@ -70,8 +70,8 @@ def exported(file: Path) -> Model:
     """A GGUF file as `digest finetune export` writes it, with its task.json and Modelfile beside
     it. Raises ConfigError, EngineUnavailable.
     """
-    from digest.engines import modelfile
     from digest.engines.embedded import EmbeddedEngine
+    from digest.model import modelfile
 
     beside = file.parent / "Modelfile"
     if not file.is_file() or not beside.is_file():
@@ -106,7 +106,7 @@ class Characters(Agreement):
 
 
 class Completions:
-    """How the models of a task are asked and compared (finetune.ship.verify.How)."""
+    """How the models of a task are asked and compared (finetune.export.verify.How)."""
 
     def __init__(self, task: tasks.Task, base: Path) -> None:
         self._task, self._stops = task, ends(base)

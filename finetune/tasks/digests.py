@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digest.engines.modelfile import Modelfile
 from digest.grammar import answer_budget
+from digest.model.modelfile import Modelfile
 from digest.prompt import chatml, messages
 from digest.schema import Row
-from finetune import data, formats
 from finetune.config import Data
-from finetune.ship import modelfile
-from finetune.tasks import Examples, Given
+from finetune.data import encoding, formats, quotes
+from finetune.export import modelfile
+from finetune.tasks.base import Examples, Given
 
 if TYPE_CHECKING:
-    from finetune.learner import Trainable
+    from finetune.train.learner import Trainable
 
 
 class Digests:
@@ -28,27 +28,31 @@ class Digests:
 
     def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
         """Rows of any common shape."""
-        return formats.stream(how.rows, report, how.columns)
+        rows = formats.stream(how.rows, report, how.columns)
+        if how.quotes is None:
+            return rows
+        choices = quotes.read(how.quotes)
+        return (quotes.quoted(row, choices) for row in rows)
 
-    def epoch(self, rows: Sequence[Row], tokenizer: data.Tokenizer, seed: int) -> Examples:
+    def epoch(self, rows: Sequence[Row], tokenizer: encoding.Tokenizer, seed: int) -> Examples:
         """Every row once, short ones twice, for fields and with caps that are drawn."""
-        return data.Epoch(rows, self._how, tokenizer, seed)
+        return encoding.Epoch(rows, self._how, tokenizer, seed)
 
-    def fixed(self, rows: Sequence[Row], tokenizer: data.Tokenizer) -> list[data.Example]:
+    def fixed(self, rows: Sequence[Row], tokenizer: encoding.Tokenizer) -> list[encoding.Example]:
         """All labelled fields, the largest cap."""
-        return data.validation(rows, self._how, tokenizer)
+        return encoding.validation(rows, self._how, tokenizer)
 
     def examine(
-        self, learner: "Trainable", rows: Sequence[Row], tokenizer: data.Tokenizer
+        self, learner: "Trainable", rows: Sequence[Row], tokenizer: encoding.Tokenizer
     ) -> dict[str, float]:
         """The answers, measured field by field."""
-        from finetune.examine import examine
+        from finetune.train.examine import examine
 
         return examine(learner, self.fixed(rows, tokenizer), rows, tokenizer)
 
     def described(self, rows: Sequence[Row]) -> Iterator[str]:
         """The labels, field by field."""
-        from finetune.check import labels
+        from finetune.train.check import labels
 
         return labels(rows)
 

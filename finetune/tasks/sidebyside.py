@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from digest.engines.weights import sha256
 from digest.errors import ConfigError
-from finetune import tasks
-from finetune.base import Tokens
-from finetune.engines import PeftEngine
-from finetune.exam import page
-from finetune.exam.stats import Ratio, difference, interval
-from finetune.ship.adapters import WEIGHTS
-from finetune.ship.modelfile import ends
-from finetune.tasks import Sample
+from digest.model.weights import sha256
+from finetune.evaluation import page
+from finetune.evaluation.engines import PeftEngine
+from finetune.evaluation.stats import Ratio, difference, interval
+from finetune.export.adapters import WEIGHTS
+from finetune.export.modelfile import ends
+from finetune.tasks import base as tasks
+from finetune.tasks.base import Sample
 from finetune.tasks.complete import Model
+from finetune.train.base import Tokens
 
 
 @dataclass(frozen=True, slots=True)

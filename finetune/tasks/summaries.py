@@ -12,22 +12,22 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from digest.cutting import shorten
-from digest.engines.modelfile import Modelfile
+from digest.model.modelfile import Modelfile
 from digest.prompt import STOP, Message, chatml, user
 from digest.schema import DigestFields, Row, validate
-from finetune import containers, formats
 from finetune.config import Data
-from finetune.data import Example, Tokenizer
-from finetune.exam.predictions import Prediction
-from finetune.exam.rouge import rouge
-from finetune.exam.stats import Ratio, interval
+from finetune.data import containers, formats
+from finetune.data.encoding import Example, Tokenizer
+from finetune.evaluation.predictions import Prediction
+from finetune.evaluation.rouge import rouge
+from finetune.evaluation.stats import Ratio, interval
+from finetune.export import modelfile
 from finetune.labels.guide import Wish
-from finetune.ship import modelfile
-from finetune.tasks import Examples, Given, Shuffled
+from finetune.tasks.base import Examples, Given, Shuffled
 
 if TYPE_CHECKING:
-    from finetune.exam.bertscore import BertScore
-    from finetune.learner import Trainable
+    from finetune.evaluation.bertscore import BertScore
+    from finetune.train.learner import Trainable
 
 FIELD = "summary"
 _LONGEST = 1000  # characters, by the contract

@@ -19,18 +19,18 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from digest.cutting import shorten
-from digest.engines.modelfile import Modelfile
 from digest.errors import ConfigError
+from digest.model.modelfile import Modelfile
 from digest.prompt import user
 from digest.schema import Row
-from finetune import containers, formats
 from finetune.config import Data
-from finetune.data import Example, Tokenizer
-from finetune.ship import modelfile
-from finetune.tasks import Examples, Given, Sample, Shuffled, end, fit
+from finetune.data import containers, formats
+from finetune.data.encoding import Example, Tokenizer
+from finetune.export import modelfile
+from finetune.tasks.base import Examples, Given, Sample, Shuffled, end, fit
 
 if TYPE_CHECKING:
-    from finetune.learner import Trainable
+    from finetune.train.learner import Trainable
 
 MARK = "generate"
 _CUT, _HERE = "\ue000", "\ue001"  # private characters: no template writes them

@@ -18,17 +18,17 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from digest.engines.modelfile import Modelfile
 from digest.errors import ConfigError
+from digest.model.modelfile import Modelfile
 from digest.schema import Row
-from finetune import containers, formats
 from finetune.config import Data
-from finetune.data import Example, Tokenizer
-from finetune.ship import modelfile
-from finetune.tasks import END, Examples, Given, Sample, Shuffled, end, fit
+from finetune.data import containers, formats
+from finetune.data.encoding import Example, Tokenizer
+from finetune.export import modelfile
+from finetune.tasks.base import END, Examples, Given, Sample, Shuffled, end, fit
 
 if TYPE_CHECKING:
-    from finetune.learner import Trainable
+    from finetune.train.learner import Trainable
 
 PLAIN = {".txt", ".text", ".md", ".markdown"}
 PIECE = 20_000  # characters of a row: a book is many rows of one group
@@ -102,7 +102,7 @@ class Text:
 
 def _plain(path: Path) -> Iterator[containers.Numbered]:
     """The documents of a plain text."""
-    from digest.extract import charset
+    from digest.mail import charset
 
     try:
         text, _ = charset.decode(path.read_bytes(), None, html=False)

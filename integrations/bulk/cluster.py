@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from digest.engines.cpu import allowed_cores
 from digest.errors import ConfigError, EngineUnavailable
+from digest.model.cpu import allowed_cores
 from integrations.bulk.portions import Portion
 from integrations.bulk.work import Ask, Worker
 

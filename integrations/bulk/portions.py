@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from digest.errors import ConfigError
 from digest.records import fingerprint
-from integrations.rows import MAX_LINE
+from integrations.sources.rows import MAX_LINE
 
 COLUMNS = ("id", "title", "text")  # what is read of a row; only `text` must be there
 NAME = re.compile(r".+-\d{6,}-[0-9a-f]{16}\.parquet")  # of the file of a portion

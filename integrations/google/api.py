@@ -34,7 +34,7 @@ UNITS_A_MINUTE = 3000  # half of what projects made since May 2026 may use for o
 Json = dict[str, Any]
 
 
-class Pace:
+class RateLimiter:
     """A token bucket over quota units, so that Google need not say "slower"."""
 
     def __init__(self, units_a_minute: float, burst: float = 500.0) -> None:
@@ -85,7 +85,7 @@ class Api:
         self.account = account
         self._root = settings.root.rstrip("/")
         self._patience = settings.patience
-        self._pace = Pace(UNITS_A_MINUTE)
+        self._pace = RateLimiter(UNITS_A_MINUTE)
         self._session = AuthorizedSession(auth.credentials(account, scopes))  # type: ignore[no-untyped-call]
 
     def url(self, path: str) -> str:

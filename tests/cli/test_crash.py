@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.ledger import Ledger
+from digest.storage.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
 KILLS = 50

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from digest.engines import weights
-from digest.engines.modelfile import parse
+from digest.model import weights
+from digest.model.modelfile import parse
 
 gguf = pytest.importorskip("gguf")
 np = pytest.importorskip("numpy")

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cli import units
+from cli.schedule import units
 from digest.when import CalendarTime
 
 DIGEST = Path(sys.executable).with_name("digest")

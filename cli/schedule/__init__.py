@@ -1,0 +1,1 @@
+"""The group of verbs below `digest schedule`."""

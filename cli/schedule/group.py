@@ -1,0 +1,263 @@
+"""`digest schedule`: let the platform's own timer run Digest."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import options
+from cli.schedule import due, units
+from digest.errors import ConfigError, DigestError
+from digest.when import DAYS, CalendarTime
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
+PLATFORMS = ("systemd", "launchd", "cron", "windows")
+MARK = "# newsdigest: "  # a crontab line of ours is followed by this and the job's name
+
+kind = click.option(
+    "--for", "platform", type=click.Choice(PLATFORMS), help="[default: this platform's own]"
+)
+common = options.common(
+    kind,
+    click.option("--at", default="07:00", show_default=True, metavar="HH:MM", help="When."),
+    click.option(
+        "--timezone",
+        default="",
+        metavar="ZONE",
+        help="E.g. Europe/Berlin.  [default: this machine's]",
+    ),
+    click.option(
+        "--weekly",
+        type=click.Choice(DAYS),
+        help="Besides the daily report a roll-up of seven days, on this day, an hour later.",
+    ),
+    options.config,
+)
+
+
+@click.group()
+def schedule() -> None:
+    """Run Digest every morning by the platform's own timer.
+
+    A run reads on from where the last one stood, so a run that was missed loses nothing.
+    """
+
+
+schedule.add_command(due.due)
+
+
+@schedule.command("print")
+@common
+def show(
+    platform: str | None, at: str, timezone: str, weekly: str | None, config: Path | None
+) -> None:
+    """Print what `install` would install."""
+    chosen = platform or _platform()
+    for job in _jobs(at, timezone, weekly, config):
+        for name, content in _files(chosen, job).items():
+            click.echo(f"# {name}" if chosen != "windows" else f"<!-- {name} -->")
+            click.echo(content.decode("utf-16" if chosen == "windows" else "utf-8"))
+
+
+@schedule.command()
+@common
+def install(
+    platform: str | None, at: str, timezone: str, weekly: str | None, config: Path | None
+) -> None:
+    """Install the timer, in the place of an earlier one."""
+    from digest import settings
+
+    settled = settings.load(config)
+    options.require_sources(settled.source)
+    chosen = platform or _platform()
+    jobs = _jobs(at, timezone, weekly, config)
+    written = [(job, _files(chosen, job)) for job in jobs]  # says what is wrong before it removes
+    _REMOVE[chosen]()
+    _wait_for_the_next(settled.ledger, jobs)
+    for job, files in written:
+        _INSTALL[chosen](job, files)
+        click.echo(f"installed {job.name}: {job.title} at {job.when}")
+
+
+def _wait_for_the_next(ledger: Path, jobs: list[units.Job]) -> None:
+    """A timer set up at noon must not make up for the morning at once."""
+    from datetime import UTC, datetime
+
+    from digest.storage.ledger import Ledger
+
+    with Ledger(ledger) as book:
+        for job in jobs:
+            moment = due.turn(book, job.when, job.arguments, datetime.now(UTC))
+            if moment:
+                due.serve(book, job.when, job.arguments, moment)
+
+
+@schedule.command()
+@kind
+def remove(platform: str | None) -> None:
+    """Remove the timers that `install` has installed."""
+    _REMOVE[platform or _platform()]()
+
+
+def _jobs(at: str, zone: str, weekly: str | None, config: Path | None) -> list[units.Job]:
+    when = CalendarTime.parse(f"{at} {zone}")
+    file = (config or Path("digest.toml")).absolute()
+    place = ("--config", str(file)) if file.is_file() else ()
+    if config and not place:
+        raise ConfigError(f"there is no configuration file {config}")
+
+    def job(name: str, title: str, when: CalendarTime, *arguments: str) -> units.Job:
+        return units.Job(
+            name, title, _program(), (*arguments, *place), place, file.parent, when
+        )  # fmt: skip
+
+    jobs = [job("digest", "Digest: the daily report", when, "run")]
+    if weekly:
+        later = replace(when, hour=min(when.hour + 1, 23), day=weekly)
+        verb = ("report", "--since", "7d", "--deliver")
+        jobs.append(job("digest-weekly", "Digest: the weekly roll-up", later, *verb))
+    return jobs
+
+
+def _program() -> tuple[str, ...]:
+    """The command as it runs now: timers have no PATH of the user's."""
+    beside = Path(sys.executable).with_name("digest.exe" if sys.platform == "win32" else "digest")
+    return (str(beside),) if beside.exists() else (sys.executable, "-c", _MAIN)
+
+
+_MAIN = "from cli.main import main; main()"
+
+
+def _platform() -> str:
+    import shutil
+
+    if sys.platform == "win32":
+        return "windows"
+    if sys.platform == "darwin":
+        return "launchd"
+    return "systemd" if shutil.which("systemctl") else "cron"
+
+
+def _files(platform: str, job: units.Job) -> dict[str, bytes]:
+    if platform == "systemd":
+        return {name: text.encode() for name, text in units.systemd(job).items()}
+    if platform == "launchd":
+        return {f"{units.label(job)}.plist": units.launchd(job)}
+    if platform == "cron":
+        return {job.name: units.cron(job).encode()}
+    return {f"{job.name}.xml": units.windows(job)}
+
+
+def _systemd_folder() -> Path:
+    import os
+
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "systemd" / "user"
+
+
+def _agents() -> Path:
+    return Path.home() / "Library" / "LaunchAgents"
+
+
+def _install_systemd(job: units.Job, files: dict[str, bytes]) -> None:
+    _put(_systemd_folder(), files)
+    _call("systemctl", "--user", "daemon-reload")
+    _call("systemctl", "--user", "enable", "--now", f"{job.name}.timer")
+
+
+def _remove_systemd() -> None:
+    names = [path.name for path in _systemd_folder().glob("digest*.timer")]
+    for name in sorted({"digest.timer", "digest-weekly.timer"} & set(names)):
+        _call("systemctl", "--user", "disable", "--now", name)
+        (_systemd_folder() / name).unlink()
+        (_systemd_folder() / name.replace(".timer", ".service")).unlink(missing_ok=True)
+
+
+def _install_launchd(job: units.Job, files: dict[str, bytes]) -> None:
+    _put(_agents(), files)
+    _call("launchctl", "load", "-w", str(_agents() / f"{units.label(job)}.plist"))
+
+
+def _remove_launchd() -> None:
+    for path in sorted(_agents().glob("org.newsdigest.*.plist")):
+        _call("launchctl", "unload", "-w", str(path))
+        path.unlink()
+
+
+def _install_cron(job: units.Job, files: dict[str, bytes]) -> None:
+    line = files[job.name].decode().rstrip("\n")
+    _call("crontab", "-", given=f"{_crontab()}{line} {MARK}{job.name}\n")
+
+
+def _remove_cron() -> None:
+    held = _crontab()
+    kept = "".join(line for line in held.splitlines(keepends=True) if MARK not in line)
+    if kept != held:
+        _call("crontab", "-", given=kept)
+
+
+def _crontab() -> str:
+    listed = _ask("crontab", "-l")
+    text = listed.stdout if listed.returncode == 0 else ""  # 1: the user has none yet
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def _install_windows(job: units.Job, files: dict[str, bytes]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        _put(Path(folder), files)
+        [name] = files
+        _call("schtasks", "/Create", "/F", "/TN", job.name, "/XML", str(Path(folder) / name))
+
+
+def _remove_windows() -> None:
+    for name in ("digest", "digest-weekly"):
+        if _ask("schtasks", "/Query", "/TN", name).returncode == 0:
+            _call("schtasks", "/Delete", "/F", "/TN", name)
+
+
+_INSTALL: dict[str, Callable[[units.Job, dict[str, bytes]], None]] = {
+    "systemd": _install_systemd,
+    "launchd": _install_launchd,
+    "cron": _install_cron,
+    "windows": _install_windows,
+}
+_REMOVE: dict[str, Callable[[], None]] = {
+    "systemd": _remove_systemd,
+    "launchd": _remove_launchd,
+    "cron": _remove_cron,
+    "windows": _remove_windows,
+}
+
+
+def _put(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def _ask(*command: str, given: str | None = None) -> "CompletedProcess[str]":
+    import subprocess
+
+    try:
+        return subprocess.run(  # noqa: S603
+            command, input=given, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise DigestError(f"there is no {command[0]} here; choose another with --for") from error
+
+
+def _call(*command: str, given: str | None = None) -> None:
+    """Run the platform's own tool; its last words are the error."""
+    done = _ask(*command, given=given)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise DigestError(
+            f"`{' '.join(command)}` failed: {said[-1] if said else 'no reason given'}"
+        )

@@ -1,0 +1,1 @@
+"""HTML becomes blocks of text, and blocks become clean markdown."""

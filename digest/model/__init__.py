@@ -1,0 +1,1 @@
+"""The model's files: downloaded, merged, quantized, described, installed and verified."""

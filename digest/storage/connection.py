@@ -1,0 +1,121 @@
+"""The ledger's file: opened, brought up to date, written to in small whole steps.
+
+Writes are small transactions with FULL sync (WAL): what was acknowledged survives a power cut.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from digest.errors import LedgerError
+from digest.storage.migrations import MIGRATIONS
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+def utc(moment: datetime) -> str:
+    """ISO 8601 in UTC with whole seconds: the ledger's only form of time; it sorts as text."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def now() -> str:
+    """The present moment, as the ledger writes it."""
+    return utc(datetime.now(UTC))
+
+
+class Store:
+    """An open file of SQLite. Use it as a context manager, in one thread.
+
+    Raises LedgerError if the file is damaged, full, unwritable or of a later version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            self._use_wal()
+            for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._migrate()
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(f"cannot open the ledger {path}: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def _use_wal(self) -> None:
+        """SQLite's own patience does not hold for this step, when two make a file at once."""
+        until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+
+    def _migrate(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise LedgerError(
+                f"{self.path} was written by a later Digest (version {version}); update Digest"
+            )
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            # IMMEDIATE: of two first starts at once, the second waits and then finds it done.
+            with self._write():
+                if self._db.execute("PRAGMA user_version").fetchone()[0] >= number:
+                    continue
+                for statement in _statements(script):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version={number}")
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise LedgerError(f"cannot write to the ledger {self.path}: {error}") from error
+
+    def integrity(self) -> list[str]:
+        """What SQLite finds wrong with the file; empty if all is well."""
+        try:
+            found = [row[0] for row in self._db.execute("PRAGMA integrity_check")]
+            found += [
+                f"broken reference in {r[0]}" for r in self._db.execute("PRAGMA foreign_key_check")
+            ]
+        except sqlite3.Error as error:
+            return [str(error)]
+        return [line for line in found if line != "ok"]
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

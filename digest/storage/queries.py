@@ -1,0 +1,350 @@
+"""What readers ask of the ledger: documents and digests by text, name, date and more, in pages.
+
+Pages are cut by offset under a ceiling: the highest row the first page saw. The ledger never
+deletes, so what arrives between two pages moves nothing.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from digest.errors import LedgerError
+from digest.schema import DigestFields
+from digest.stories.interests import stem as stemmed
+from digest.stories.trends import Mentions, labels
+
+Kind = Literal["documents", "items", "reports"]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A question; what is left empty does not restrict.
+
+    `text` holds words that must all occur. `name` and `company` match inside an entry, `domain`
+    matches a whole one; all three fold case. Times are `ledger.utc` strings.
+    """
+
+    text: str = ""
+    name: str = ""
+    company: str = ""
+    domain: str = ""
+    min_relevance: int = 0
+    since: str = ""  # inclusive
+    until: str = ""  # exclusive
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An item with its fullest, newest digest; `digest` is empty if it was not digested yet."""
+
+    id: str
+    document_id: str
+    kind: str
+    title: str
+    text: str
+    url: str
+    publisher: str
+    published: str
+    digest: dict[str, Any]
+    provenance: dict[str, Any]  # of the digest, as digest.records.Provenance has it
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item in the table of contents of a document."""
+
+    id: str
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A document without its body."""
+
+    id: str
+    source: str
+    publisher: str
+    title: str
+    published: str
+    url: str
+    items: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """What the ledger holds of one source."""
+
+    source: str
+    documents: int
+    newest: str
+
+
+# The fullest answer of the newest kind: an ask for two fields must not hide one for all eight.
+_BEST = (
+    "(SELECT b.rowid FROM digests b WHERE b.content_hash = i.content_hash "
+    "ORDER BY length(b.fields) DESC, b.rowid DESC LIMIT 1)"
+)
+_DATE = "coalesce(d.published, d.added)"
+_STEPS = 500  # of SQLite's machine, some ten microseconds, between two looks at the clock
+
+
+class Reader:
+    """A read-only view of a ledger that exists. It may be handed from thread to thread, but is
+    used by one at a time.
+
+    Raises LedgerError if the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                check_same_thread=False,
+                isolation_level=None,
+            )
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot open the ledger {path}: {error}") from error
+        self._db.row_factory = sqlite3.Row
+        self._db.create_function("fold", 1, lambda text: str(text).casefold(), deterministic=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Queries in this context are given up once it is that old: they raise TimeoutError."""
+        deadline = time.perf_counter() + seconds
+        self._db.set_progress_handler(lambda: time.perf_counter() > deadline, _STEPS)
+        try:
+            yield
+        finally:
+            self._db.set_progress_handler(None, 0)
+
+    def ceiling(self, table: Literal["documents", "items"]) -> int:
+        """The highest row now: give it to every page of one listing."""
+        with _reading():
+            row = self._db.execute(f"SELECT coalesce(max(rowid), 0) FROM {table}").fetchone()
+        return int(row[0])
+
+    def items(self, search: Search, limit: int, offset: int, ceiling: int) -> list[Found]:
+        """Items with their digests: best match first if there is text, else newest first."""
+        clauses, values = _period(search)
+        clauses.append("i.rowid <= ?")
+        values.append(ceiling)
+        tables = (
+            "items i JOIN documents d ON d.id = i.document_id "
+            f"LEFT JOIN digests g ON g.rowid = {_BEST}"
+        )
+        order = f"{_DATE} DESC, d.id, i.position"
+        if match := _match(search.text):
+            tables = f"search s JOIN {tables.replace('items i', 'items i ON i.id = s.item_id', 1)}"
+            clauses.append("search MATCH ?")
+            values.append(match)
+            order = "bm25(search, 0, 4, 1, 2), i.rowid"
+        for field, wanted, test in (
+            ("names", search.name, "instr(fold(e.value), fold(?))"),
+            ("company_names", search.company, "instr(fold(e.value), fold(?))"),
+            ("domains", search.domain, "fold(e.value) = fold(?)"),
+        ):
+            if wanted:
+                clauses.append(
+                    f"EXISTS (SELECT 1 FROM json_each(g.digest, '$.{field}') e WHERE {test})"
+                )
+                values.append(wanted)
+        if search.min_relevance:
+            clauses.append("json_extract(g.digest, '$.relevance_score') >= ?")
+            values.append(search.min_relevance)
+        with _reading():
+            rows = self._db.execute(
+                "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
+                f"{_DATE} AS published, g.digest, g.provenance FROM {tables} "
+                f"WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ? OFFSET ?",
+                [*values, limit, offset],
+            ).fetchall()
+        return [_found(row) for row in rows]
+
+    def documents(self, search: Search, limit: int, offset: int, ceiling: int) -> list[Listed]:
+        """Documents, newest first; with text, those that have an item with all the words."""
+        clauses, values = _period(search)
+        clauses.append("d.rowid <= ?")
+        values.append(ceiling)
+        if match := _match(search.text):
+            clauses.append(
+                "d.id IN (SELECT i.document_id FROM search s JOIN items i ON i.id = s.item_id "
+                "WHERE search MATCH ?)"
+            )
+            values.append(match)
+        with _reading():
+            rows = self._db.execute(
+                f"SELECT d.id, d.source, d.publisher, d.title, {_DATE} AS published, d.url "
+                f"FROM documents d WHERE {' AND '.join(clauses)} "
+                f"ORDER BY {_DATE} DESC, d.id LIMIT ? OFFSET ?",
+                [*values, limit, offset],
+            ).fetchall()
+            contents = {row["id"]: list[Entry]() for row in rows}
+            for item in self._db.execute(
+                "SELECT document_id, id, kind, title FROM items WHERE document_id IN "
+                f"({','.join('?' * len(rows))}) ORDER BY document_id, position",
+                list(contents),
+            ):
+                contents[item["document_id"]].append(Entry(item["id"], item["kind"], item["title"]))
+        return [_listed(row, contents[row["id"]]) for row in rows]
+
+    def mentions(self, search: Search) -> Iterator[Mentions]:
+        """What digested news of a period speaks of; only items with all the words of the text."""
+        clauses, values = _period(search)
+        if match := _match(search.text):
+            clauses.append("i.id IN (SELECT item_id FROM search WHERE search MATCH ?)")
+            values.append(match)
+        with _reading():
+            for row in self._db.execute(
+                "SELECT d.id, d.publisher, d.source, g.digest FROM documents d "
+                "JOIN items i ON i.document_id = d.id AND i.kind IN ('story', 'link') "
+                f"JOIN digests g ON g.rowid = {_BEST} WHERE {' AND '.join(clauses)}",
+                values,
+            ):
+                fields = DigestFields.model_validate_json(row["digest"])
+                yield Mentions(row["id"], row["publisher"] or row["source"], labels(fields))
+
+    def frequencies(self, wanted: Iterable[str]) -> tuple[dict[str, int], int]:
+        """About how many items hold each of these stems, and how many items there are."""
+        counts = dict.fromkeys(wanted, 0)
+        with _reading():
+            self._db.execute(
+                "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary "
+                "USING fts5vocab(main, 'search', 'row')"
+            )
+            for stem in counts:
+                low = stem.casefold()[: max(2, len(stem) - 1)]  # `batteri` stands for `battery`
+                for row in self._db.execute(
+                    "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ?",
+                    (low, low + "\U0010ffff"),
+                ):
+                    if stem in {stemmed(row["term"]), row["term"].upper()}:
+                        counts[stem] += row["doc"]
+            total = self._db.execute("SELECT count(*) FROM items").fetchone()[0]
+        return counts, int(total)
+
+    def sources(self) -> list[SourceCount]:
+        """What the ledger holds of each source, by name."""
+        with _reading():
+            rows = self._db.execute(
+                f"SELECT d.source, count(*), max({_DATE}) FROM documents d GROUP BY 1 ORDER BY 1"
+            ).fetchall()
+        return [SourceCount(*tuple(row)) for row in rows]
+
+    def ids(self, kind: Kind, prefix: str, limit: int) -> tuple[list[str], int]:
+        """Ids that begin with `prefix`, newest first, and how many there are in all."""
+        low, high = prefix, prefix + "\U0010ffff"
+        where = f"FROM {kind} WHERE id >= ? AND id < ?"
+        with _reading():
+            total = self._db.execute(f"SELECT count(*) {where}", (low, high)).fetchone()[0]
+            rows = self._db.execute(
+                f"SELECT id {where} ORDER BY rowid DESC LIMIT ?", (low, high, limit)
+            ).fetchall()
+        return [row["id"] for row in rows], int(total)
+
+    def reports(self, limit: int) -> list[tuple[str, str, str]]:
+        """(id, title, when it was made) of the newest reports."""
+        with _reading():
+            rows = self._db.execute(
+                "SELECT id, title, added FROM reports ORDER BY rowid DESC LIMIT ?", (limit,)
+            ).fetchall()
+        return [(row["id"], row["title"], row["added"]) for row in rows]
+
+    def report(self, report_id: str) -> tuple[str, str, str] | None:
+        """(id, title, markdown) of a report; `latest` is the newest one."""
+        where, values = ("WHERE id = ?", [report_id]) if report_id != "latest" else ("", [])
+        with _reading():
+            row = self._db.execute(
+                f"SELECT id, title, markdown FROM reports {where} ORDER BY rowid DESC LIMIT 1",
+                values,
+            ).fetchone()
+        return tuple(row) if row else None
+
+    def body(self, document_id: str) -> tuple[Listed, str] | None:
+        """A document and its markdown."""
+        with _reading():
+            row = self._db.execute(
+                f"SELECT d.id, d.source, d.publisher, d.title, {_DATE} AS published, d.url, "
+                "d.markdown FROM documents d WHERE d.id = ?",
+                (document_id,),
+            ).fetchone()
+        return (_listed(row), row["markdown"]) if row else None
+
+    def item(self, item_id: str) -> Found | None:
+        """One item with its digest."""
+        with _reading():
+            row = self._db.execute(
+                "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
+                f"{_DATE} AS published, g.digest, g.provenance FROM items i "
+                "JOIN documents d ON d.id = i.document_id "
+                f"LEFT JOIN digests g ON g.rowid = {_BEST} "
+                "WHERE i.id = ?",
+                (item_id,),
+            ).fetchone()
+        return _found(row) if row else None
+
+
+def _found(row: sqlite3.Row) -> Found:
+    return Found(
+        id=row["id"],
+        document_id=row["document_id"],
+        kind=row["kind"],
+        title=row["title"],
+        text=row["text"],
+        url=row["url"],
+        publisher=row["publisher"],
+        published=row["published"],
+        digest=json.loads(row["digest"]) if row["digest"] else {},
+        provenance=json.loads(row["provenance"]) if row["provenance"] else {},
+    )
+
+
+def _listed(row: sqlite3.Row, items: Sequence[Entry] = ()) -> Listed:
+    return Listed(
+        id=row["id"],
+        source=row["source"],
+        publisher=row["publisher"],
+        title=row["title"],
+        published=row["published"],
+        url=row["url"],
+        items=tuple(items),
+    )
+
+
+def _period(search: Search) -> tuple[list[str], list[Any]]:
+    clauses, values = ["1"], list[Any]()
+    for clause, value in ((f"{_DATE} >= ?", search.since), (f"{_DATE} < ?", search.until)):
+        if value:
+            clauses.append(clause)
+            values.append(value)
+    if search.sources:
+        clauses.append(f"d.source IN ({','.join('?' * len(search.sources))})")
+        values.extend(search.sources)
+    return clauses, values
+
+
+def _match(text: str) -> str:
+    """Every word quoted: no query syntax from outside."""
+    words = [word.replace('"', '""') for word in text.split()]
+    return " ".join(f'"{word}"' for word in words)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise TimeoutError("the query takes longer than it was given") from error
+        raise LedgerError(f"cannot read the ledger: {error}") from error

@@ -1,0 +1,1 @@
+"""Digests of many items: one story told once, what interests a reader, what is new."""

@@ -1,0 +1,1 @@
+"""Labelled rows: read from many formats, split, stored, made into training examples."""

@@ -1,0 +1,189 @@
+"""Examine a model on labelled rows: DIR/predictions.jsonl and DIR/metrics.json.
+
+Every row is asked once, as `digest.analyze` asks, over as much of its text as the product reads.
+The answers are edited as in the product (digest.quote.editing), and removed names are counted;
+there is no retry and no second engine, so that an invalid answer shows as one.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digest.analyze import TEXT_TOKENS
+from digest.cutting import shorten
+from digest.errors import ConfigError, InvalidAnswer
+from digest.grammar import answer_budget
+from digest.prompt import messages
+from digest.protocols import Ask, Engine
+from digest.quote.editing import edit
+from digest.quote.grounding import ground
+from digest.quote.summary import to_write
+from digest.schema import FIELDS, Row, parse, select
+from finetune.evaluation import metrics
+from finetune.evaluation.baselines import Baseline
+from finetune.evaluation.catalogue import HEADLINES
+from finetune.evaluation.predictions import Prediction
+from finetune.evaluation.predictions import write as write_predictions
+from finetune.evaluation.stats import Ratio
+from finetune.tasks import summaries
+from finetune.tasks.summaries import Summaries
+
+if TYPE_CHECKING:
+    from finetune.evaluation.bertscore import BertScore
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One model's answers to the rows, and what they are worth."""
+
+    name: str
+    rows: Sequence[Row]
+    predictions: Sequence[Prediction]
+    fields: tuple[str, ...]
+    ratios: dict[str, Ratio]  # by metric, over `rows`
+    table: dict[str, float]  # flat, with the bounds of the intervals
+
+    @property
+    def groups(self) -> list[str]:
+        """The group of each row."""
+        return [row.group for row in self.rows]
+
+
+def predict(
+    rows: Sequence[Row],
+    engine: Engine,
+    fields: Sequence[str] = FIELDS,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    task: Summaries | None = None,
+) -> list[Prediction]:
+    """Ask the engine for every row; in the order of the rows. With a `task`, ask for its bare
+    summaries in place of digests, and take what the budget cut, too: untuned models run on.
+    """
+    asked = select(fields)
+    texts = [shorten(row.text, TEXT_TOKENS, engine.count) for row in rows]
+    # A baseline is no model: what it says stands as it is.
+    baseline = engine.name == Baseline.name
+    check = ground if baseline else partial(edit, model=engine.model)
+    asks, own = [], []
+    for row, (text, _) in zip(rows, texts, strict=True):
+        wanted, summary = asked, ""
+        if task:
+            question, budget = task.messages(row.title, text), task.budget()
+        else:
+            if not baseline:
+                wanted, summary = to_write(asked, row.title, row.text)
+            question, budget = messages(row.title, text, wanted), answer_budget(wanted)
+        asks.append(Ask(question, wanted, budget))
+        own.append({"summary": summary} if summary else {})
+    found: dict[int, Prediction] = {}
+    for answer in engine.answer(asks):
+        row = rows[answer.index]
+        grounded = None
+        if answer.finish == "stop" or (task and answer.finish == "length"):
+            try:
+                wanted = asks[answer.index].fields
+                said = summaries.read(answer.text) if task else parse(answer.text, wanted)
+                said = said.model_copy(update=own[answer.index])
+                grounded = check(said, row.title, row.text)
+            except InvalidAnswer:
+                grounded = None
+        found[answer.index] = Prediction(
+            row.id,
+            grounded.fields if grounded else None,
+            answer.finish,
+            answer.tokens_in,
+            answer.tokens_out,
+            texts[answer.index][1],
+            grounded.dropped if grounded else (),
+            "" if grounded else answer.text or answer.error,
+        )
+        progress(len(found), len(rows))
+    return [found[index] for index in sorted(found)]
+
+
+def hold(
+    name: str,
+    rows: Sequence[Row],
+    predictions: Sequence[Prediction],
+    fields: Sequence[str] = FIELDS,
+    bertscore: "BertScore | None" = None,
+) -> Exam:
+    """Examine these predictions. Raises ConfigError if they answer none of the rows."""
+    asked = select(fields)
+    if predictions and not {row.id for row in rows} & {p.id for p in predictions}:
+        raise ConfigError(
+            f"the predictions of {name!r} answer none of the rows; give the rows they were made for"
+        )
+    ratios = metrics.measure(rows, predictions, asked)
+    if bertscore:
+        metrics.add_bertscore(ratios, rows, predictions, asked, bertscore)
+    flat = metrics.table(ratios, [row.group for row in rows])
+    return Exam(name, rows, predictions, asked, ratios, flat)
+
+
+def examine(
+    rows: Sequence[Row], predictions: Sequence[Prediction], fields: Sequence[str] = FIELDS
+) -> dict[str, float]:
+    """The flat metrics of `finetune.evaluation.catalogue` for these predictions."""
+    return hold("", rows, predictions, fields).table
+
+
+def with_unconstrained(exam: Exam, free: Exam) -> Exam:
+    """`exam` with the validity that the same model has without a grammar."""
+    added = {
+        f"valid_unconstrained{bound}": free.table[f"valid{bound}"]
+        for bound in ("", "_low", "_high")
+    }
+    ratios = exam.ratios | {"valid_unconstrained": free.ratios["valid"]}
+    return replace(exam, ratios=ratios, table=exam.table | added)
+
+
+def keep(out: Path, predictions: Sequence[Prediction]) -> None:
+    """Write predictions.jsonl into `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_predictions(out / "predictions.jsonl", predictions)
+
+
+def write(out: Path, predictions: Sequence[Prediction], measured: dict[str, float]) -> None:
+    """Write predictions.jsonl and metrics.json into `out`."""
+    keep(out, predictions)
+    (out / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
+
+
+def folder(name: str) -> str:
+    """A folder's name for a model's."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "unnamed"
+
+
+def headline(measured: dict[str, float]) -> str:
+    """The numbers that a result is quoted by, each with its interval; refused for few rows."""
+    if measured["n"] < metrics.HEADLINE:
+        return f"n = {measured['n']:.0f}: too few rows for a headline ({metrics.HEADLINE} needed)"
+    shown = ["n", *(name for name in HEADLINES if name in measured)]
+    return "\n".join(f"{name:<24} {cell(measured, name)}" for name in shown)
+
+
+def markdown(columns: dict[str, dict[str, float]]) -> str:
+    """A table of several models' headline metrics, one column each, with 95 % intervals."""
+    given = {name for column in columns.values() for name in column}
+    names = ["n", *(name for name in HEADLINES if name in given)]
+    head = f"| metric | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
+    return head + "".join(
+        f"| {name} | {' | '.join(cell(column, name) for column in columns.values())} |\n"
+        for name in names
+    )
+
+
+def cell(measured: dict[str, float], name: str) -> str:
+    """A metric and its interval, as a table shows them."""
+    if name not in measured:
+        return ""
+    if name in ("n", "groups"):
+        return f"{measured[name]:.0f}"
+    low, high = measured.get(f"{name}_low"), measured.get(f"{name}_high")
+    bounds = "" if low is None else f" [{low:.3f}, {high:.3f}]"
+    return f"{measured[name]:.3f}{bounds}"

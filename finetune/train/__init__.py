@@ -1,0 +1,1 @@
+"""Training: base weights, learner, loop, several processes."""

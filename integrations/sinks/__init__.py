@@ -1,0 +1,1 @@
+"""Where reports go: Google Drive, Gmail, a mail server."""

@@ -1,0 +1,1 @@
+"""Where text comes from: mail, feeds, pages, posts and folders."""

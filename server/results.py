@@ -1,0 +1,168 @@
+"""What the tools answer. The JSON schemas that clients see are made from these."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from digest import schema
+from server import boundary
+
+Next = Annotated[str, Field(description="pass alone as cursor for more; empty at the end")]
+
+
+def _any_fields() -> dict[str, Any]:
+    """The digest contract with no field required."""
+    return {name: value for name, value in schema.json_schema().items() if name != "required"}
+
+
+AnyFields = Annotated[dict[str, Any], WithJsonSchema(_any_fields())]
+
+
+class Answer(BaseModel):
+    """Any tool's answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Quoting(Answer):
+    """An answer that quotes what others wrote, and says so first."""
+
+    notice: str = boundary.NOTICE
+
+
+class Entry(BaseModel):
+    """An item in a list."""
+
+    id: str
+    kind: str
+    title: str
+
+
+class DocumentEntry(BaseModel):
+    """A document without its body."""
+
+    id: str
+    source: str
+    publisher: str
+    title: str
+    published: str
+    url: str
+    items: list[Entry]
+    items_left_out: int = 0
+
+
+class Reading(BaseModel):
+    """What reading the sources brought."""
+
+    new: int
+    known: int
+    skipped: int
+
+
+class Newsletters(Quoting):
+    """Answer of `fetch_newsletters`."""
+
+    documents: list[DocumentEntry]
+    read: Reading | None = None
+    problems: list[str] = []
+    next_cursor: Next = ""
+
+
+class Provenance(BaseModel):
+    """How the digest came to be."""
+
+    engine: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    tokens_cut: int
+    degraded: Annotated[str, Field(description="why not the model's full answer")] = ""
+    dropped: Annotated[list[str], Field(description="names not in the text")] = []
+
+
+class Analysis(Quoting):
+    """Answer of `analyze_article`."""
+
+    title: str
+    url: str
+    digest: AnyFields
+    provenance: Provenance
+
+
+class Counts(BaseModel):
+    """What a report tells of."""
+
+    documents: int
+    items: int
+    below_minimum: int
+    skipped: int
+    degraded: int
+
+
+class BuiltReport(Quoting):
+    """Answer of `build_report`."""
+
+    report: str
+    uri: str
+    title: str
+    markdown: str
+    counts: Counts | None = None
+    engine: str = ""
+    engine_note: str = ""
+    next_cursor: Next = ""
+
+
+class Delivery(BaseModel):
+    """What became of one report at one sink."""
+
+    sink: str
+    state: Literal["delivered", "already_delivered", "failed", "declined"]
+    target: str = ""
+    error: str = ""
+
+
+class Deliveries(Answer):
+    """Answer of `deliver_report`."""
+
+    report: str
+    deliveries: list[Delivery]
+
+
+class Result(BaseModel):
+    """One item found, with what its digest says."""
+
+    id: str
+    kind: str
+    title: str
+    text: Annotated[str, Field(description="summary, or beginning of an undigested text")]
+    relevance_score: int | None = None
+    domains: list[str] = []
+    names: list[str] = []
+    company_names: list[str] = []
+    publisher: str
+    published: str
+    url: str
+
+
+class Results(Quoting):
+    """Answer of `search_digests`."""
+
+    results: list[Result]
+    next_cursor: Next = ""
+
+
+class SourceEntry(BaseModel):
+    """A source and what was read of it."""
+
+    source: str
+    documents: int = 0
+    newest: str = ""
+    problem: str = ""
+
+
+class Sources(Answer):
+    """Answer of `list_sources`."""
+
+    sources: list[SourceEntry]
+    sinks: list[str]
+    since: Annotated[str, Field(description="default period")]

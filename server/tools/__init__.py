@@ -1,0 +1,1 @@
+"""The MCP tools: those that look things up and those that do work."""

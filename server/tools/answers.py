@@ -1,0 +1,21 @@
+"""Tool results: structured content and its compact text copy, marked as untrusted."""
+
+import json
+from typing import Any
+
+from mcp_types import CallToolResult, TextContent
+
+from server import boundary, results
+
+
+def answer(value: results.Answer) -> CallToolResult:
+    """Both forms of a result. What is empty and optional is left out."""
+    quotes = isinstance(value, results.Quoting)
+    content: dict[str, Any] = {"notice": boundary.NOTICE} if quotes else {}
+    content |= value.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)],
+        structured_content=content,
+        _meta=boundary.META if quotes else None,
+    )
