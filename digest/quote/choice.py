@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from zlib import crc32
 
 from digest.errors import WeightsError
-from digest.quote.features import NAMES, VERSION, Features, Place, features, words_of
+from digest.quote.features import NAMES, VERSION, Features, Place, features
 
 SUMMARY = 3  # sentences
 SUMMARY_WORDS, SUMMARY_CHARACTERS = 70, 1000  # of several together; a single one may be longer
@@ -88,7 +88,7 @@ class Weights:
                 table = self.table[head]
                 score = self.bias[head] + sum(map(mul, self.dense[head], row))
                 if places:
-                    told = sum(table[place] for place in places)
+                    told = sum(map(table.__getitem__, places))
                     score += self.unit[head] * told / math.sqrt(len(places))
                 out[head].append(1 / (1 + math.exp(-max(-30.0, min(30.0, score)))))
         return out
@@ -119,7 +119,7 @@ def choose(
     """
     found = features(title, text, sentences, lang)
     chosen, summary = (model or weights()).probabilities(found)
-    return decode(chosen, summary, Sizes.of(text, sentences), found.stems, guards)
+    return decode(chosen, summary, Sizes.of(found.words, sentences), found.stems, guards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +131,8 @@ class Sizes:
     paragraphs: list[int]
 
     @classmethod
-    def of(cls, text: str, sentences: Sequence[Place]) -> "Sizes":
-        """Measured without markup; signs of a script without spaces count for half a word."""
-        shown = [words_of(text, place) for place in sentences]
+    def of(cls, shown: Sequence[str], sentences: Sequence[Place]) -> "Sizes":
+        """Measured on what a reader sees; a sign of a script without spaces is half a word."""
         return cls(
             [float(max(len(words.split()), _wide(words) / 2)) for words in shown],
             [len(words) for words in shown],

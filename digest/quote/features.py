@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -38,8 +39,9 @@ class Features:
     """Rows of `NAMES` and terms, one of each a sentence, and the stems that tell two alike."""
 
     rows: list[list[float]]
-    terms: list[list[str]]
+    terms: list[set[str]]
     stems: list[frozenset[str]]
+    words: list[str]  # what a reader sees of each sentence
 
 
 _MARKUP = re.compile(r"[\[\]*_`<>#\\~|\n\u200b\u2060\ufeff\u00ad]")
@@ -62,6 +64,7 @@ def words_of(text: str, place: Place) -> str:
     return plain(raw) if _MARKUP.search(raw) else raw
 
 
+@lru_cache(maxsize=1 << 15)
 def _stem(word: str) -> str:
     word = word.lower().replace("’", "'")
     if word.endswith("'s"):
@@ -84,7 +87,7 @@ def stems(words: str, *, unspaced: bool = False) -> list[str]:
     return found
 
 
-def _terms(found: Sequence[str]) -> list[str]:
+def _terms(found: Sequence[str]) -> set[str]:
     """The terms of one sentence: stems, how it begins, neighbours, neighbours but one."""
     out = set(found)
     if found:
@@ -92,7 +95,7 @@ def _terms(found: Sequence[str]) -> list[str]:
         out.add(f"^^{'_'.join(found[:2])}")
     out.update(f"b_{a}_{b}" for a, b in pairwise(found))
     out.update(f"k_{a}_{b}" for a, b in zip(found, found[2:], strict=False))
-    return sorted(out)
+    return out
 
 
 class _Text:
@@ -346,7 +349,7 @@ def _whole(doc: _Text, rows: list[dict[str, float]], title: str, lang: str) -> N
 def features(title: str, text: str, places: Sequence[Place], lang: str = "") -> Features:
     """The features of the sentences of `text` at `places` (in reading order), a row each."""
     if not places:
-        return Features([], [], [])
+        return Features([], [], [], [])
     doc = _Text(title, text, places)
     parts = [part(doc) for part in _PARTS]
     rows = [
@@ -358,6 +361,7 @@ def features(title: str, text: str, places: Sequence[Place], lang: str = "") -> 
         [list(row.values()) for row in rows],
         [_terms(found) for found in doc.stems],
         [frozenset(own) for own in doc.sets],
+        doc.words,
     )
 
 

@@ -44,7 +44,7 @@ def vectors(found: Features, bits: int) -> "csr_matrix":
 
     rows, places, values = [], [], []
     for n, terms in enumerate(found.terms):
-        for term in terms:
+        for term in sorted(terms):
             rows.append(n)
             places.append(crc32(term.encode()) % (1 << bits))
             values.append(1 / math.sqrt(len(terms)))

@@ -39,7 +39,7 @@ class Document:
     @property
     def validation(self) -> bool:
         """Whether the document's group is held out of the fit."""
-        return bucket(f"v1|{self.group}") % VALIDATION == 0
+        return validation(self.group)
 
     @property
     def fold(self) -> int:
@@ -47,19 +47,27 @@ class Document:
         return bucket(f"f1|{self.group}") % FOLDS
 
 
+def validation(group: str) -> bool:
+    """Whether a group is held out of the fit."""
+    return bucket(f"v1|{group}") % VALIDATION == 0
+
+
 def bucket(name: str) -> int:
     """A number that depends on nothing but `name`."""
     return int(hashlib.sha256(name.encode()).hexdigest(), 16)
 
 
-def read(data: Path, choices: Path) -> list[Document]:
-    """Documents of `data` (JSONL rows) that have a choice. Raises ConfigError."""
+def read(data: Path, choices: Path, *, held_out: bool = False) -> list[Document]:
+    """Documents of `data` (JSONL rows) that have a choice, or only those held out of the fit.
+
+    Raises ConfigError.
+    """
     found = quotes.read(choices)
     out = []
     try:
         for line in data.read_text("utf-8").splitlines():
             row = json.loads(line)
-            if row["id"] in found:
+            if row["id"] in found and (not held_out or validation(row["group"])):
                 out.append(_document(row, found[row["id"]]))
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{data} holds no rows: {error}") from error
@@ -71,14 +79,15 @@ def read(data: Path, choices: Path) -> list[Document]:
 def _document(row: dict[str, str], choice: quotes.Choice) -> Document:
     text, lang = row["text"], row["lang"]
     places = sentences(text)
+    found = features(row["title"], text, places, lang)
     summary = [n for place in choice.summary for n in over(places, place)]
     later = [n for place in choice.highlights for n in over(places, place)]
     return Document(
         row["id"],
         row["group"],
         lang,
-        features(row["title"], text, places, lang),
-        Sizes.of(text, places),
+        found,
+        Sizes.of(found.words, places),
         guards(text, places, lang),
         frozenset(summary),
         tuple(dict.fromkeys(n for n in later if n not in summary)),
