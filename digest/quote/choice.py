@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from zlib import crc32
 
 from digest.errors import WeightsError
-from digest.quote.features import NAMES, VERSION, Features, Place, features
+from digest.quote.features import NAMES, UNSPACED, VERSION, Features, Place, features
 
 SUMMARY = 3  # sentences
 SUMMARY_WORDS, SUMMARY_CHARACTERS = 70, 1000  # of several together; a single one may be longer
@@ -141,7 +141,7 @@ class Sizes:
 
 
 def _wide(words: str) -> int:
-    return 0 if words.isascii() else sum("\u3040" <= sign <= "\u9fff" for sign in words)
+    return 0 if words.isascii() else len(UNSPACED.findall(words))
 
 
 def decode(

@@ -46,7 +46,7 @@ class Features:
 
 _MARKUP = re.compile(r"[\[\]*_`<>#\\~|\n\u200b\u2060\ufeff\u00ad]")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
+UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
 _RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+|[A-Za-z0-9]+")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -80,7 +80,7 @@ def stems(words: str, *, unspaced: bool = False) -> list[str]:
         return [_stem(word) for word in _WORD.findall(words)]
     found: list[str] = []
     for run in _RUN.findall(words):
-        if _UNSPACED.match(run):
+        if UNSPACED.match(run):
             found += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
         else:
             found.append(run.lower())
@@ -103,7 +103,7 @@ class _Text:
 
     def __init__(self, title: str, text: str, places: Sequence[Place]) -> None:
         self.text, self.places, self.count = text, places, len(places)
-        self.unspaced = len(_UNSPACED.findall(text[:2000])) > 0.2 * min(len(text), 2000)
+        self.unspaced = len(UNSPACED.findall(text[:2000])) > 0.2 * min(len(text), 2000)
         self.raw = [text[place.start : place.end] for place in places]
         self.words = [words_of(text, place) for place in places]
         self.stems = [stems(words, unspaced=self.unspaced) for words in self.words]

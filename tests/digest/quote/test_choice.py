@@ -107,6 +107,16 @@ def test_weights_of_other_features_are_refused():
         Weights.read(data | {"features": data["features"][1:]})
 
 
+@dataclass(frozen=True)
+class Place:
+    """A place for the tests."""
+
+    start: int
+    end: int
+    paragraph: int = 0
+    kind: str = "prose"
+
+
 def _sizes(count: int, paragraphs: tuple[int, ...] = ()) -> Sizes:
     return Sizes([12.0] * count, [70] * count, list(paragraphs or [0] * count))
 
@@ -176,3 +186,10 @@ def test_any_text_has_a_choice_of_its_own_sentences(text: str, title: str):
     assert all(0 <= n < len(places) for n in found.summary + found.highlights)
     assert len(found.scores) == len(places)
     assert all(0 < score < 1 for score in found.scores)
+
+
+def test_a_script_without_spaces_has_words_too():
+    places = [Place(0, 20)]
+    assert Sizes.of(["東京都は橋を二年間閉鎖すると発表しました"], places).words == [10.0]
+    assert Sizes.of(["สภาเมืองปิดสะพานเก่า"], places).words[0] > 8
+    assert Sizes.of(["Seven words are in this short line"], places).words == [7.0]
