@@ -11,11 +11,11 @@ from itertools import pairwise
 
 from digest.quote import title as titles
 from digest.quote.choice import choose
-from digest.quote.guards import Guard, guards
+from digest.quote.guards import MACHINE, Guard, guards
 from digest.quote.language import language
 from digest.quote.machine import addressed_to_machine
 from digest.quote.sentences import Sentence, plain, sentences
-from digest.quote.shorten import statement
+from digest.quote.shorten import alone, statement
 from digest.records import Edit, Evidence, Status
 
 # BRIEF: words; a text that is no longer is its own summary (as long as an editor's summary of a
@@ -54,7 +54,7 @@ def compose(
     lang = language(f"{title}\n{text}")
     found = sentences(text)
     checked = guards(text, found, lang)
-    machine = [n for n, one in enumerate(checked) if one.never == "addressed to a machine"]
+    machine = [n for n, one in enumerate(checked) if one.never == MACHINE]
     edits = [Edit("machine", plain(text, found[n].start, found[n].end)[:200]) for n in machine]
     if addressed_to_machine(title):
         edits.append(Edit("machine", title[:200]))
@@ -65,7 +65,7 @@ def compose(
     if chosen is not None:
         summary, highlights = chosen[0] or summary, chosen[1]
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
-        summary, highlights = _whole(found, checked), ()
+        summary, highlights = _whole(checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
     best = sorted(range(len(found)), key=lambda n: -choice.scores[n])
     head = titles.settle(title, text, found, best, checked, lang)
@@ -76,8 +76,8 @@ def compose(
     said["summary"] = _summary(text, found, summary, lang)
     told = {one.statement for one in said["summary"]}
     for n in highlights:
-        shown = statement(text, found[n].start, found[n].end, lang)
-        if len(shown.text) <= LONGEST["highlights"] and shown.text not in told:
+        shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
+        if shown and len(shown.text) <= LONGEST["highlights"] and shown.text not in told:
             told.add(shown.text)
             said["highlights"].append(
                 Evidence(
@@ -105,7 +105,7 @@ def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> s
     return "".join([*parts, text[place:]])
 
 
-def _whole(found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
+def _whole(checked: Sequence[Guard]) -> tuple[int, ...]:
     """All sentences of a brief text but what is no part of its story."""
     return tuple(n for n, one in enumerate(checked) if not one.never or one.never in _SHOWN)
 
