@@ -26,6 +26,10 @@ _ENDED = re.compile(r"[.!?…:;,。！？،؟।][\"'”’»)\]*_]*\s*$")
 _FIRST_NUMBER = 1  # only a list that begins with one may break into a paragraph
 
 
+# Lines set in by four blanks are prose with so many words, of which letters are so large a share.
+PROSE, LETTERED = 6, 0.9
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Lines `[start, end)` of a text that belong together."""
@@ -127,6 +131,18 @@ class _Reader:
         ended = _ENDED.search(self.text, max(self.start, self.end - 12), self.end)
         return int(number.group(1)) == _FIRST_NUMBER or ended is not None
 
+    def _reads(self) -> bool:
+        """Whether lines that are set in like code are prose: a capital, words, an end."""
+        shown = self.text[self.start : self.end].strip()
+        letters = sum(sign.isalpha() or sign.isspace() for sign in shown)
+        words = len(shown.split())
+        return (
+            shown[:1].isupper()
+            and words >= PROSE
+            and letters >= LETTERED * len(shown)
+            and bool(_ENDED.search(shown[-12:]))
+        )
+
     def _one_line(self) -> bool:
         return (
             self.start >= 0 and "\n" not in self.text[self.start : min(self.end, self.start + 500)]
@@ -143,6 +159,9 @@ class _Reader:
 
     def _close(self) -> Iterator[Block]:
         if self.start >= 0:
-            yield Block(self.start, self.end, self.kind)
+            kind = self.kind
+            if kind == "aside" and not self.fence and self._reads():
+                kind = "prose"
+            yield Block(self.start, self.end, kind)
         self.start = self.end = -1
         self.kind = "prose"
