@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help report test fix docs bench mcpb ray clean
+.PHONY: fit-extract help report test fix docs bench mcpb ray clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -41,6 +41,9 @@ fuzz: .venv/dev ## feed broken content to every reader for SECONDS (300); ATHERI
 ray: .venv/dev ## install Ray (200 MB) and test `digest bulk` on it, killed for real
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
 	$(BIN)/pytest tests/integrations/bulk/test_ray.py
+
+fit-extract: .venv/dev ## fit the weights of letter splitting to ../shared, checked by publisher; minutes
+	$(BIN)/python -m finetune.extract.fit
 
 clean: ## remove what was made here (not the model in the user's cache)
 	rm -rf .venv dist reports runs

@@ -50,15 +50,9 @@ def read(raw: RawDocument) -> Document:
         html = letter.html or plaintext.from_text(letter.plain)
         body = letter.html or letter.plain
     else:
-        body, trouble = charset.decode(raw.content, raw.charset, html=raw.media_type == "text/html")
-        warnings += [trouble] if trouble else []
+        html, body, trouble = _markup(raw)
         drawn = raw.media_type == "text/html"
-        if drawn:
-            html = body
-        elif raw.media_type == "text/markdown":
-            html = plaintext.from_markdown(body)
-        else:
-            html = plaintext.from_text(body)
+        warnings += [trouble] if trouble else []
     if len(html) > dom.MAX_CHARS:
         html = html[: dom.MAX_CHARS]
         warnings.append("only the first 2 MiB of the text were read")
@@ -96,6 +90,16 @@ def read(raw: RawDocument) -> Document:
         hidden_removed=page.hidden,
         warnings=tuple(warnings),
     )
+
+
+def _markup(raw: RawDocument) -> tuple[str, str, str]:
+    """What is no mail as HTML, its decoded text, and what was wrong with its encoding."""
+    body, trouble = charset.decode(raw.content, raw.charset, html=raw.media_type == "text/html")
+    if raw.media_type == "text/html":
+        return body, body, trouble
+    if raw.media_type == "text/markdown":
+        return plaintext.from_markdown(body), body, trouble
+    return plaintext.from_text(body), body, trouble
 
 
 def item_record(file: str, item: Item) -> dict[str, object]:

@@ -7,8 +7,8 @@ by a sign of its own.
 """
 
 import re
-from collections.abc import Sequence
 from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from digest.extract import words

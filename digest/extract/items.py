@@ -39,7 +39,8 @@ _SENTENCE = re.compile(r"(.+?[.!?。！？…])(?:[\s\"”’)]|$)", re.S)
 _RANK = re.compile(r"^\d{1,2}[.)]\s+(?=\D)")
 # How long a story takes to read, with who printed it: "(Variety, 2 minute read)", "(4 Min.)".
 _READING_TIME = re.compile(
-    r"\s*[(\[][^()\[\]]{0,60}?\b\d{1,3}[ -]?(?:min(?:ute[ns]?|uti|utos?)?|分)\b[^()\[\]]{0,20}[)\]]\s*$",
+    r"\s*[(\[][^()\[\]]{0,60}?\b\d{1,3}[ -]?(?:min(?:ute[ns]?|uti|utos?)?|分)\b"
+    r"[^()\[\]]{0,20}[)\]]\s*$",
     re.I,
 )
 _LEADING = re.compile(r"^\s*(?:[:：—–|-]+\s+|[:：—–|]\s*)")
@@ -165,18 +166,10 @@ def _single(
         head = next((head for head in heads if head and not head.rest), None)
         title = headline(head.title) if head else _opening(text[0].text)
     body = [block for block in text if not same(block.text, title) and not button(block)]
-    while len(body) > 1 and _points(body[-1]):
-        body.pop()
     draft = Draft(title, unsigned(body) or text)
     buttons = [href for block in text for href in pressed(block)]
     draft.hrefs = top + buttons[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
     return [draft]
-
-
-def _points(block: Block) -> bool:
-    """Whether a line in a cell of its own only says where else to look."""
-    short = 0 < block.words <= MASTHEAD_WORDS and not _SENTENCE.match(block.text)
-    return short and block.gap >= Gap.CELL and _linked(block)
 
 
 def _segments(plan: Outline, title: str) -> list[Draft]:

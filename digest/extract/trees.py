@@ -22,7 +22,7 @@ class Trees:
 
     @classmethod
     def load(cls, text: str) -> "Trees":
-        """Read what `finetune.extract.fit` wrote: nodes as [column, threshold, steps], or leaves."""
+        """Read what `finetune.extract.fit` wrote: nodes [column, threshold, steps], or leaves."""
         found = json.loads(text)
         trees = []
         for tree in found["trees"]:

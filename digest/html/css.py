@@ -263,9 +263,14 @@ def hides(found: Declarations) -> bool:
         value = float(opacity.rstrip("%") or 1)
         if value < 0.05:
             return True
+    return _cut_away(found)
+
+
+def _cut_away(found: Declarations) -> bool:
+    """Whether nothing is left of an element: clipped, shrunk, or moved out of the page."""
     if _CLIPPED.match(found.get("clip-path", "")) or _SHRUNK.search(found.get("transform", "")):
         return True
-    if re.fullmatch(r"0*\.?0*(?:\s.*)?", found.get("scale", "1")):
+    if re.match(r"(?:0+\.?0*|\.0+)%?(?:\s|$)", found.get("scale", "")):
         return True
     clipped = found.get("overflow") == "hidden"
     for name in ("max-height", "height", "max-width", "width"):

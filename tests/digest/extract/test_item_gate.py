@@ -37,9 +37,9 @@ def sides() -> dict[str, list[str]]:
     for line in (NEWSLETTERS / "labels.jsonl").read_text("utf-8").splitlines():
         content = (NEWSLETTERS / json.loads(line)["file"]).read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:16]
-        for side in out:
+        for side, found in out.items():
             if digest in digits[side]:
-                out[side].append(line)
+                found.append(line)
     return out
 
 
