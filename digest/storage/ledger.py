@@ -270,7 +270,7 @@ class Ledger(Outbox):
         rows = (
             self._db.execute(
                 "SELECT i.*, d.title AS document_title, d.publisher, "
-                "coalesce(d.published, d.added) AS published, "
+                "coalesce(d.published, '') AS published, "
                 "snippet(search, -1, '', '', ' … ', 24) AS snippet "
                 "FROM search s JOIN items i ON i.number = s.rowid "
                 "JOIN documents d ON d.id = i.document_id "

@@ -93,7 +93,8 @@ _BEST = (
     "(SELECT b.rowid FROM digests b WHERE b.content_hash = i.content_hash "
     "ORDER BY length(b.fields) DESC, b.rowid DESC LIMIT 1)"
 )
-_DATE = "coalesce(d.published, d.added)"
+_DATE = "coalesce(d.published, d.added)"  # what periods and order go by
+_SHOWN = "coalesce(d.published, '')"  # what is said: when it was fetched is no date of its own
 _STEPS = 500  # of SQLite's machine, some ten microseconds, between two looks at the clock
 
 
@@ -168,7 +169,7 @@ class Reader:
         with _reading():
             rows = self._db.execute(
                 "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
-                f"{_DATE} AS published, g.digest, g.provenance, g.evidence FROM {tables} "
+                f"{_SHOWN} AS published, g.digest, g.provenance, g.evidence FROM {tables} "
                 f"WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ? OFFSET ?",
                 [*values, limit, offset],
             ).fetchall()
@@ -187,7 +188,7 @@ class Reader:
             values.append(match)
         with _reading():
             rows = self._db.execute(
-                f"SELECT d.id, d.source, d.publisher, d.title, {_DATE} AS published, d.url "
+                f"SELECT d.id, d.source, d.publisher, d.title, {_SHOWN} AS published, d.url "
                 f"FROM documents d WHERE {' AND '.join(clauses)} "
                 f"ORDER BY {_DATE} DESC, d.id LIMIT ? OFFSET ?",
                 [*values, limit, offset],
@@ -277,7 +278,7 @@ class Reader:
         """A document and its markdown."""
         with _reading():
             row = self._db.execute(
-                f"SELECT d.id, d.source, d.publisher, d.title, {_DATE} AS published, d.url, "
+                f"SELECT d.id, d.source, d.publisher, d.title, {_SHOWN} AS published, d.url, "
                 "d.markdown FROM documents d WHERE d.id = ?",
                 (document_id,),
             ).fetchone()
@@ -288,7 +289,7 @@ class Reader:
         with _reading():
             row = self._db.execute(
                 "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
-                f"{_DATE} AS published, g.digest, g.provenance, g.evidence FROM items i "
+                f"{_SHOWN} AS published, g.digest, g.provenance, g.evidence FROM items i "
                 "JOIN documents d ON d.id = i.document_id "
                 f"LEFT JOIN digests g ON g.rowid = {_BEST} "
                 "WHERE i.id = ?",

@@ -55,6 +55,6 @@ def test_rules_for_every_screen_hold(rule: str, seen: bool) -> None:
 
 
 def test_text_for_readers_without_scripts_is_hidden() -> None:
-    page = layout.read("<noscript><p>Turn scripts on.</p></noscript><p>Hello.</p>")
+    page = layout.read("<p>Hello.</p><noscript><p>Turn scripts on.</p></noscript>")
     assert [block.text for block in page.blocks] == ["Hello."]
     assert page.hidden == 1
