@@ -142,7 +142,7 @@ def _unbroken(
 
     A text that was cut off on its way ends in the middle of a word.
     """
-    if len(found) < 2 or found[-1].kind != "prose" or found[-1].paragraph != found[-2].paragraph:
+    if len(found) < 2 or {found[-1].kind, found[-2].kind} != {"prose"}:
         return checked
     before, last = (plain(text, one.start, one.end) for one in found[-2:])
     if ended(last) or not ended(before):
