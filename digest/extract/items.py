@@ -166,10 +166,18 @@ def _single(
         head = next((head for head in heads if head and not head.rest), None)
         title = headline(head.title) if head else _opening(text[0].text)
     body = [block for block in text if not same(block.text, title) and not button(block)]
+    while len(body) > 1 and _points(body[-1]):
+        body.pop()
     draft = Draft(title, unsigned(body) or text)
     buttons = [href for block in text for href in pressed(block)]
     draft.hrefs = top + buttons[:1] + [s.href for b in blocks for s in b.spans if is_target(s.href)]
     return [draft]
+
+
+def _points(block: Block) -> bool:
+    """Whether a line in a cell of its own only says where else to look."""
+    short = 0 < block.words <= MASTHEAD_WORDS and not _SENTENCE.match(block.text)
+    return short and block.gap >= Gap.CELL and _linked(block)
 
 
 def _segments(plan: Outline, title: str) -> list[Draft]:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from digest.extract import words
+from digest.extract.signs import picture
 from digest.extract.starts import LEAD_IN_WORDS
 from digest.extract.unheaded import LABEL_WORDS
 from digest.html.blocks import Block
 
 PROMO_WORDS = 80  # text this short beside a letter or an item is talk around it
 FAREWELL_WORDS = 25
+NAME_WORDS = 5  # a name, an office
 SIGN_OFF = 8  # words before the comma above a name
 
 
@@ -28,8 +30,33 @@ def unsigned(blocks: list[Block]) -> list[Block]:
             continue
         after = next((n for n, b in enumerate(rest) if words.POSTSCRIPT.match(b.glance)), len(rest))
         if sum(block.words for block in rest[:after]) <= LEAD_IN_WORDS:
-            return blocks[first:number] + rest[after:]
-    return blocks[first:]
+            return _without_names(blocks[first:number]) + rest[after:]
+    return _without_names(blocks[first:])
+
+
+def _without_names(blocks: Sequence[Block]) -> list[Block]:
+    """A letter without signatures in mid-text: a farewell with a comma, and lines under it."""
+    out: list[Block] = []
+    signs = False
+    for block in blocks:
+        formal = block.text.endswith((",", "，")) and block.words <= LABEL_WORDS
+        if words.FAREWELL.match(block.glance) and formal and out:
+            signs = True
+            if leaves(out[-1]) and out[-1].words <= SIGN_OFF:
+                out.pop()
+            continue
+        signs = signs and (picture(block) or _name(block))
+        if not signs:
+            out.append(block)
+    return out or list(blocks)
+
+
+def _name(block: Block) -> bool:
+    """Whether a line may name who signs: a few words, no sentence, no link, no weight."""
+    solid = [span for span in block.spans if span.text.strip()]
+    plain = not any(span.href or span.style.bold for span in solid) and not block.marker
+    sentence = block.text.endswith((".", ":", "!", "?", "。", "：", "！", "？"))
+    return plain and not sentence and 0 < block.words <= NAME_WORDS
 
 
 def _signs_off(blocks: Sequence[Block]) -> bool:
