@@ -12,6 +12,9 @@ How it is decided, one room a step; each room's docstring says how it judges:
     unheaded        items without a headline: cells, rules, lines over addresses, sponsors' signs
     ends            where they end
     items, kinds    segments, sections, intro, or one whole; sponsor, event, job, ...
+    form            several pieces or one whole, by fitted weights
+    talk            what in an item's text is talk around it, by fitted weights
+    trees           such weights, read from form.json and talk.json
     letter          a letter without its salutation and signature
     words           the few word lists, all languages in one place
     markdown        blocks to CommonMark
