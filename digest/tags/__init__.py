@@ -5,6 +5,7 @@ decide them. `digest finetune heads` fits the heads (it needs scikit-learn); app
 Python. Without the encoder (digest.model.encoder) they decide by word counts alone.
 """
 
-from digest.tags.heads import Heads, Tags, default, tag
+from digest.tags.heads import Encoder, Heads, Tags, default, tag
+from digest.tags.limits import ADDRESSED, SHORT, limited
 
-__all__ = ["Heads", "Tags", "default", "tag"]
+__all__ = ["ADDRESSED", "SHORT", "Encoder", "Heads", "Tags", "default", "limited", "tag"]

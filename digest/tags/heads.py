@@ -19,6 +19,7 @@ from digest.schema import DigestFields
 from digest.tags import names as spans
 from digest.tags.decide import how_many
 from digest.tags.likeness import BOTH, VECTOR, WORDS, Likeness
+from digest.tags.limits import SHORT, limited
 from digest.tags.models import Linear, Trees, sigmoid
 from digest.tags.names import Candidate, Gazetteer
 from digest.tags.pairs import Label, Seen, chosen, features
@@ -30,7 +31,6 @@ TOP = 10  # the highest relevance
 LISTS = ("key_insights", "domains")
 TRAITS = 4  # columns: any company, companies / 3, themes / 5, relevance of 9 and more
 MOST = {"key_insights": 8, "domains": 3, "company_names": 8}
-FEW = 4  # words; with fewer a text says nothing that could be decided on
 _TRUSTED = 0.02  # least probability of a theme or company to be weighed
 
 
@@ -318,7 +318,10 @@ def tag(
     nothing of itself, and one that addresses a machine does not raise its own relevance: `note`
     says so. Raises WeightsError if no heads are given and none ship.
     """
+    note = limited(title, text)
+    if note == SHORT:
+        return Tags((), (), 1, (), note=note)
     heads = heads or default()
     vector = encoder.vector(title, text) if encoder else None
     found = heads.tag(title, text, names=names, model_answer=model_answer, vector=vector)
-    return replace(found)
+    return replace(found, relevance_score=1, note=note) if note else found

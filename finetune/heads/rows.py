@@ -1,7 +1,7 @@
 """Labelled rows made ready for fitting: what does not depend on a fold is computed once."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from digest.tags.words import counts, spaced, usual_case
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from digest.tags.heads import Encoder
 
     Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -75,3 +77,20 @@ class Rows:
             for key, one in names.candidates(row.title, row.text, self.usual, known).items()
         ]
         return Ready(row, counts(row.title, row.text), spaced(row.title), spaced(row.text), found)
+
+
+def vectors(
+    rows: Sequence[Row],
+    encoder: "Encoder | None",
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> "Matrix | None":
+    """The encoder's vectors of the rows, a line each; None without an encoder."""
+    import numpy as np
+
+    if encoder is None:
+        return None
+    lines = []
+    for row in rows:
+        lines.append(encoder.vector(row.title, row.text))
+        progress(len(lines), len(rows))
+    return np.array(lines, np.float64)
