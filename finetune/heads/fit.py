@@ -8,6 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import log
 from typing import TYPE_CHECKING, Any
 
 from digest.errors import EngineUnavailable
@@ -224,6 +225,10 @@ def _logistic(lines: Any, truth: Any, penalty: float, *, many: bool = False) -> 
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
+    if len(set(map(int, truth))) < 2 and not many:
+        # Nothing to tell apart: the base rate, smoothed.
+        rate = (sum(map(int, truth)) + 0.5) / (len(truth) + 1)
+        return {"weights": [[0.0] * len(lines[0])], "intercepts": [log(rate / (1 - rate))]}
     scaler = StandardScaler().fit(np.asarray(lines, np.float64))
     model = LogisticRegression(C=penalty, max_iter=500)
     model.fit(scaler.transform(np.asarray(lines, np.float64)), truth)
@@ -266,6 +271,9 @@ def _trees(lines: "Matrix", truth: "Matrix") -> dict[str, Any]:
     import numpy as np
     from sklearn.ensemble import GradientBoostingClassifier
 
+    share = (float(np.sum(truth)) + 0.5) / (len(truth) + 1)
+    if len(set(truth.tolist())) < 2:
+        return {"start": log(share / (1 - share)), "trees": []}
     model = GradientBoostingClassifier(
         n_estimators=80,
         learning_rate=0.08,
@@ -276,7 +284,6 @@ def _trees(lines: "Matrix", truth: "Matrix") -> dict[str, Any]:
         max_features=0.3,
         random_state=0,
     ).fit(np.asarray(lines, np.float32), truth)
-    share = float(np.mean(truth))
     trees = []
     for (one,) in model.estimators_:
         tree = one.tree_
@@ -289,4 +296,4 @@ def _trees(lines: "Matrix", truth: "Matrix") -> dict[str, Any]:
             else:
                 nodes.append([int(tree.feature[n]), float(tree.threshold[n]), left, right])
         trees.append(nodes)
-    return {"start": float(np.log(share / (1 - share))), "trees": trees}
+    return {"start": log(share / (1 - share)), "trees": trees}
