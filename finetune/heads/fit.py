@@ -271,9 +271,9 @@ def _trees(lines: "Matrix", truth: "Matrix") -> dict[str, Any]:
     import numpy as np
     from sklearn.ensemble import GradientBoostingClassifier
 
-    share = (float(np.sum(truth)) + 0.5) / (len(truth) + 1)
     if len(set(truth.tolist())) < 2:
-        return {"start": log(share / (1 - share)), "trees": []}
+        rate = (float(np.sum(truth)) + 0.5) / (len(truth) + 1)
+        return {"start": log(rate / (1 - rate)), "trees": []}
     model = GradientBoostingClassifier(
         n_estimators=80,
         learning_rate=0.08,
@@ -284,6 +284,7 @@ def _trees(lines: "Matrix", truth: "Matrix") -> dict[str, Any]:
         max_features=0.3,
         random_state=0,
     ).fit(np.asarray(lines, np.float32), truth)
+    share = float(np.mean(truth))
     trees = []
     for (one,) in model.estimators_:
         tree = one.tree_
