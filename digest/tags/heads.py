@@ -256,6 +256,8 @@ def candidates_features(
     own: Mapping[int, tuple[bool, bool]] | None = None,
 ) -> list[tuple[int, list[float]]]:
     """Labels worth weighing, with their features. `bases`: a line a base, a score a label."""
+    if not labels:
+        return []
     totals = [sum(scores) for scores in zip(*bases, strict=True)]
     best = max(totals)
     order = sorted(totals, reverse=True)

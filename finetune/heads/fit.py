@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import log
 from typing import TYPE_CHECKING, Any
 
-from digest.errors import EngineUnavailable
+from digest.errors import ConfigError, EngineUnavailable
 from digest.tags import heads as served
 from digest.tags.likeness import BOTH, VECTOR, WORDS
 from digest.tags.names import Gazetteer
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TWICE = 2  # rows that must have a label for it to be learnt
 _FOLDS = 4  # in which names are judged for the stacked models
 _STAGES = (((BOTH, VECTOR), (VECTOR, WORDS)), ((WORDS,), (WORDS,)))  # ridge kernels, voters
+_NEVER = -50.0  # log-odds of a score that no row has
+_LEAST = 20  # rows
 _PENALTY = {"list": 1.0, "name": 0.02, "relevance": 0.1}  # C of the logistic regressions
 
 
@@ -44,7 +46,7 @@ class Columns:
 def fit(rows: Rows, chosen: Sequence[int]) -> tuple[dict[str, Any], dict[str, "array[Any]"]]:
     """Fit on the rows at these places. Facts and arrays, as `digest.tags.store.write` takes them.
 
-    Raises EngineUnavailable without scikit-learn.
+    Raises ConfigError for too few rows, EngineUnavailable without scikit-learn.
     """
     try:
         import sklearn  # noqa: F401
@@ -53,6 +55,8 @@ def fit(rows: Rows, chosen: Sequence[int]) -> tuple[dict[str, Any], dict[str, "a
             "fitting needs scikit-learn; install it with `pip install 'newsdigest[finetune]'`"
         ) from error
     ready = [rows.rows[n] for n in chosen]
+    if len(ready) < _LEAST or not any(one.names for one in ready):
+        raise ConfigError(f"heads need at least {_LEAST} labelled rows, with names in their texts")
     vectors = None if rows.vectors is None else rows.vectors[list(chosen)]
     columns = _columns(ready)
     fitted = likeness.fit(ready, vectors, columns.values)
@@ -220,26 +224,35 @@ def _relevance(
 
 
 def _logistic(lines: Any, truth: Any, penalty: float, *, many: bool = False) -> dict[str, Any]:
-    """Logistic regression over standardised features, written for the features as they are."""
+    """Logistic regression over standardised features, written for the features as they are.
+
+    With `many`, of the scores 1 to 10: one that no row has gets a probability of zero. Where there
+    is nothing to tell apart it is the base rate, smoothed.
+    """
     import numpy as np
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    if len(set(map(int, truth))) < 2 and not many:
-        # Nothing to tell apart: the base rate, smoothed.
+    classes = sorted(set(map(int, truth)))
+    if len(classes) < 2:
         rate = (sum(map(int, truth)) + 0.5) / (len(truth) + 1)
-        return {"weights": [[0.0] * len(lines[0])], "intercepts": [log(rate / (1 - rate))]}
+        adds = [_NEVER * (score not in classes) for score in range(1, served.TOP + 1)]
+        alone = adds if many else [log(rate / (1 - rate))]
+        return {"weights": [[] for _ in alone], "intercepts": alone}
     scaler = StandardScaler().fit(np.asarray(lines, np.float64))
     model = LogisticRegression(C=penalty, max_iter=500)
     model.fit(scaler.transform(np.asarray(lines, np.float64)), truth)
     weights = model.coef_ / scaler.scale_
     intercepts = model.intercept_ - weights @ scaler.mean_
-    if many:  # a score that no row has gets a probability of zero
+    if many:
+        if len(classes) == 2:  # one line tells two classes apart
+            weights = np.vstack([np.zeros_like(weights), weights])
+            intercepts = np.append([0.0], intercepts)
         full = np.zeros((served.TOP, weights.shape[1]))
-        adds = np.full(served.TOP, -50.0)
-        for n, score in enumerate(model.classes_):
-            full[score - 1], adds[score - 1] = weights[n], intercepts[n]
-        weights, intercepts = full, adds
+        added = np.full(served.TOP, _NEVER)
+        for n, score in enumerate(classes):
+            full[score - 1], added[score - 1] = weights[n], intercepts[n]
+        weights, intercepts = full, added
     return {
         "weights": [[float(f"{value:.6g}") for value in line] for line in weights],
         "intercepts": [float(value) for value in intercepts],
@@ -254,7 +267,8 @@ def _held_out(lines: "Matrix", truth: "Matrix", folds: "Matrix") -> tuple[dict[s
     for fold in range(_FOLDS):
         inside = folds == fold
         model = _logistic(lines[~inside], truth[~inside], _PENALTY["name"])
-        raw = lines[inside] @ np.array(model["weights"][0]) + model["intercepts"][0]
+        weights = np.array(model["weights"][0] or [0.0] * lines.shape[1])
+        raw = lines[inside] @ weights + model["intercepts"][0]
         found[inside] = 1 / (1 + np.exp(-raw))
     return _logistic(lines, truth, _PENALTY["name"]), found
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
+from digest.errors import ConfigError
 from digest.schema import DigestFields, Row
 from digest.tags.heads import Heads
 from digest.tags.likeness import BOTH, VECTOR, WORDS
@@ -113,6 +114,14 @@ def test_served_scores_are_those_that_were_fitted(rows: Rows, heads: Heads) -> N
     assert found[WORDS][5] == pytest.approx(1, abs=0.02)
     assert found[VECTOR][5] == pytest.approx(1, abs=0.02)
     assert max(range(len(rows.rows)), key=found[BOTH].__getitem__) == 5
+
+
+def test_rows_without_labels_fit_too(rows: Rows) -> None:
+    bare = Rows([row.model_copy(update={"digest": DigestFields()}) for row in _rows()])
+    found = Heads.of(*fit(bare, range(len(bare.rows)))).tag("News of Keelworks", "A ferry sails.")
+    assert found.domains == found.key_insights == found.company_names == ()
+    with pytest.raises(ConfigError):
+        fit(rows, range(3))
 
 
 def test_the_command_writes_heads_that_the_engine_reads(tmp_path: Path) -> None:
