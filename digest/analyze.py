@@ -215,7 +215,7 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
         work.found.update(extract(item.title, work.composed.readable, work.missing).as_dict())
     # A text of a few characters has no title or summary that keeps the contract.
     said = [name for name in asked if name in work.found]
-    fields = validate({name: work.found[name] for name in said}, said)
+    fields = validate({n: work.found[n] for n in said}, said) if said else DigestFields()
     fields, edits = edit(fields, item.title, work.composed.readable, engine.model)
     fields, capped = _capped(fields, work.composed)
     provenance = Provenance(

@@ -20,9 +20,11 @@ from digest.quote.shorten import alone, statement
 from digest.records import Edit, Evidence, Status
 
 # BRIEF: words; a text that is no longer is its own summary (as long as an editor's summary of a
-# long text). LONGEST: characters that the contract allows. GAP: between sentences that do not
+# long text). LONGEST: characters that the contract allows. FIRST: characters of the first words of
+# a text in which no sentence stands. GAP: between sentences that do not
 # follow each other in the text, so that nobody reads them as running prose.
 BRIEF = 50
+FIRST = 400
 LONGEST = {"summary": 1000, "highlights": 240}
 HIGHLIGHTS = 6
 GAP = " … "
@@ -51,9 +53,10 @@ def compose(
 ) -> Composed:
     """Say what a text says of itself.
 
-    `asked` names the fields. With a `label` the author's title stands whatever it says: it is the
-    name of an event, a job, a product. `chosen` holds numbers of sentences for summary and highlights that a
-    model chose; the guards still hold, and without it the ranker chooses.
+    `asked` names the fields; one of which the text has nothing that keeps the contract is left
+    out. With a `label` the author's title stands whatever it says: it is the name of an event, a
+    job, a product. `chosen` holds numbers of sentences for summary and highlights that a model
+    chose; the guards still hold, and without it the ranker chooses.
     """
     lang = language(f"{title}\n{text}")
     found = sentences(text)
@@ -67,7 +70,7 @@ def compose(
     summary: Sequence[int] = choice.summary
     highlights: Sequence[int] = choice.highlights
     if chosen is not None:
-        summary, highlights = chosen[0] or summary, chosen[1]
+        summary, highlights = _standing(chosen[0], checked) or summary, chosen[1]
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
         summary, highlights = _whole(text, found, checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
@@ -78,11 +81,12 @@ def compose(
             Evidence("title", head.text, head.status, head.where, head.start, head.end)
         ]
     said["summary"] = _summary(text, found, summary, lang)
-    told = {one.statement for one in said["summary"]}
+    told = {one.statement.casefold() for one in said["summary"]}
     for n in highlights:
         shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
-        if shown and len(shown.text) <= LONGEST["highlights"] and shown.text not in told:
-            told.add(shown.text)
+        same = shown.text.casefold() if shown else ""
+        if shown and len(shown.text) <= LONGEST["highlights"] and same not in told:
+            told.add(same)
             said["highlights"].append(
                 Evidence(
                     "highlights", shown.text, shown.status, "text", found[n].start, found[n].end
@@ -92,7 +96,7 @@ def compose(
     fields: dict[str, str | list[str]] = {}
     if "title" in asked and said["title"]:
         fields["title"] = said["title"][0].statement
-    if "summary" in asked:
+    if "summary" in asked and said["summary"]:
         fields["summary"] = joined(said["summary"], found, lang)
     if "highlights" in asked:
         fields["highlights"] = [one.statement for one in said["highlights"]]
@@ -145,10 +149,24 @@ def _first_words(text: str, found: Sequence[Sentence]) -> list[Evidence]:
     for place in [one for one in found if one.kind != "aside"] or found:
         words = plain(text, place.start, place.end)
         if len(words) >= 10:
-            kept = words if len(words) <= 400 else words[:399].rsplit(" ", 1)[0] + "…"
+            kept = words if len(words) <= FIRST else _cut(words)
             status: Status = "quoted" if kept == words else "shortened"
             return [Evidence("summary", kept, status, "text", place.start, place.end)]
     return []
+
+
+def _cut(words: str) -> str:
+    """The first words within FIRST characters; scripts without spaces are cut behind any sign."""
+    kept = words[: FIRST - 1]
+    place = kept.rfind(" ")
+    return kept[: place if place > FIRST // 2 else len(kept)].rstrip() + "…"
+
+
+def _standing(chosen: Sequence[int], checked: Sequence[Guard]) -> list[int]:
+    """The numbers of sentences that a model chose and that stand where they would be shown."""
+    kept = [n for n in dict.fromkeys(chosen) if 0 <= n < len(checked) and not checked[n].never]
+    kept = [n for n in kept if not checked[n].after or n + 1 in kept]
+    return [n for n in kept if not checked[n].before or n - 1 in kept]
 
 
 def joined(said: Sequence[Evidence], found: Sequence[Sentence], lang: str) -> str:

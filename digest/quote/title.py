@@ -114,9 +114,10 @@ def settle(
 ) -> Title:
     """The headline of a story.
 
-    With a `label` the author's title stands, whatever it says. `own` is the author's title (may be empty), `found` the sentences of `text`, `ranked` their
-    numbers, best first. `checked` are their guards and `lang` their language, found where None. Of
-    a story that has neither title nor text the headline is empty.
+    With a `label` the author's title stands, whatever it says. `own` is the author's title (may be
+    empty), `found` the sentences of `text`, `ranked` their numbers, best first. `checked` are their
+    guards and `lang` their language, found where None. Of a story that has neither title nor text
+    the headline is empty.
     """
     lang = language(f"{own}\n{text}") if lang is None else lang
     checked = guards(text, found, lang) if checked is None else checked
