@@ -40,6 +40,7 @@ class Composed:
     evidence: tuple[Evidence, ...]
     edits: tuple[Edit, ...]
     language: str  # ISO 639-1; "" where nothing tells it
+    title: str  # the author's; "" where it is addressed to a machine
     readable: str  # the text without what is addressed to a machine
 
 
@@ -74,13 +75,12 @@ def compose(
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
         summary, highlights = _whole(text, found, checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
-    best = sorted(range(len(found)), key=lambda n: -choice.scores[n])
-    head = titles.settle(title, text, found, best, checked, lang, label=label)
+    head = _headline(title, text, found, checked, choice.scores, lang, label)
     if head.text:
         said["title"] = [
             Evidence("title", head.text, head.status, head.where, head.start, head.end)
         ]
-    said["summary"] = _summary(text, found, summary, lang)
+    said["summary"] = _summary(text, found, summary, lang) or _first_words(text, found, machine)
     told = {one.statement.casefold() for one in said["summary"]}
     for n in highlights:
         shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
@@ -101,7 +101,23 @@ def compose(
     if "highlights" in asked:
         fields["highlights"] = [one.statement for one in said["highlights"]]
     evidence = tuple(one for name in said if name in asked for one in said[name])
-    return Composed(fields, evidence, tuple(edits), lang, _readable(text, found, machine))
+    return Composed(fields, evidence, tuple(edits), lang, title, _readable(text, found, machine))
+
+
+def _headline(
+    title: str,
+    text: str,
+    found: Sequence[Sentence],
+    checked: Sequence[Guard],
+    scores: Sequence[float],
+    lang: str,
+    label: bool,
+) -> titles.Title:
+    """The headline, settled without the sentences that are addressed to a machine."""
+    shown = [n for n, one in enumerate(checked) if one.never != MACHINE]
+    best = sorted(range(len(shown)), key=lambda n: -scores[shown[n]])
+    kept, guarded = [found[n] for n in shown], [checked[n] for n in shown]
+    return titles.settle(title, text, kept, best, guarded, lang, label=label)
 
 
 def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> str:
@@ -127,7 +143,7 @@ def _whole(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tu
 def _summary(
     text: str, found: Sequence[Sentence], chosen: Sequence[int], lang: str
 ) -> list[Evidence]:
-    """The chosen sentences within the contract's limit; the first words where none was."""
+    """The chosen sentences within the contract's limits."""
     out: list[Evidence] = []
     size = 0
     for n in chosen:
@@ -139,14 +155,13 @@ def _summary(
             out.append(
                 Evidence("summary", shown.text, shown.status, "text", place.start, place.end)
             )
-    if sum(len(one.statement) for one in out) >= 10:
-        return out
-    return _first_words(text, found)
+    return out if sum(len(one.statement) for one in out) >= 10 else []
 
 
-def _first_words(text: str, found: Sequence[Sentence]) -> list[Evidence]:
+def _first_words(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> list[Evidence]:
     """The beginning of a text in which no sentence stands: all of it, or a first part."""
-    for place in [one for one in found if one.kind != "aside"] or found:
+    shown = [one for n, one in enumerate(found) if n not in machine]
+    for place in [one for one in shown if one.kind != "aside"] or shown:
         words = plain(text, place.start, place.end)
         if len(words) >= 10:
             kept = words if len(words) <= FIRST else _cut(words)
