@@ -53,7 +53,7 @@ def analyzed(
 ):
     """One digest; `document` overrides fields of its document, the rest are digest fields.
 
-    With `composed` the text itself says title, summary and highlights; else they are as given,
+    With `composed` (or numbers of its sentences) the text says title, summary and highlights; else they are as given,
     `summary` as one statement or a list of them, with this `status` in this or no `evidence`.
     """
     known = {
@@ -69,7 +69,9 @@ def analyzed(
     document_id = fingerprint(publisher, known["title"])
     item = Item(document_id, position, kind, title if item_title is None else item_title, text, url)
     if composed:
-        found = compose(item.title, text, STATEMENT_FIELDS, label=kind not in {"story", "link"})
+        chosen = composed if isinstance(composed, tuple) else None
+        label = kind not in {"story", "link"}
+        found = compose(item.title, text, STATEMENT_FIELDS, chosen, label=label)
         fields |= found.fields
         title = fields.pop("title", "")
         edits, language, evidence = (*found.edits, *edits), found.language, found.evidence
