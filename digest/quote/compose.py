@@ -21,13 +21,17 @@ from digest.records import Edit, Evidence, Status
 
 # BRIEF: words; a text that is no longer is its own summary (as long as an editor's summary of a
 # long text). LONGEST: characters that the contract allows. FIRST: characters of the first words of
-# a text in which no sentence stands. GAP: between sentences that do not
-# follow each other in the text, so that nobody reads them as running prose.
+# a text in which no sentence stands. GAP: between sentences that do not follow each other in the
+# text, so that nobody reads them as running prose.
 BRIEF = 50
 FIRST = 400
 LONGEST = {"summary": 1000, "highlights": 240}
 HIGHLIGHTS = 6
 GAP = " … "
+# STANDING: languages whose guards know what refers to a sentence left out. In others subjects are
+# dropped, or no list is there: such a text gives its first sentences and no highlights.
+STANDING = ("", "en", "de", "fr")
+LEAD, LEAD_WORDS = 3, 70
 UNSPACED = ("zh", "ja", "th", "lo", "km", "my")  # no space between sentences
 _SHOWN = frozenset({"question", "fragment", "broken off", "entry of a list", "open bracket"})
 
@@ -72,6 +76,8 @@ def compose(
     highlights: Sequence[int] = choice.highlights
     if chosen is not None:
         summary, highlights = _standing(chosen[0], checked) or summary, chosen[1]
+    if lang not in STANDING:
+        summary, highlights = _lead(text, found, checked), ()
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
         summary, highlights = _whole(text, found, checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
@@ -81,18 +87,7 @@ def compose(
             Evidence("title", head.text, head.status, head.where, head.start, head.end)
         ]
     said["summary"] = _summary(text, found, summary, lang) or _first_words(text, found, machine)
-    told = {one.statement.casefold() for one in said["summary"]}
-    for n in highlights:
-        shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
-        same = shown.text.casefold() if shown else ""
-        if shown and len(shown.text) <= LONGEST["highlights"] and same not in told:
-            told.add(same)
-            said["highlights"].append(
-                Evidence(
-                    "highlights", shown.text, shown.status, "text", found[n].start, found[n].end
-                )
-            )
-    said["highlights"] = said["highlights"][:HIGHLIGHTS]
+    said["highlights"] = _highlights(text, found, highlights, checked, lang, said["summary"])
     fields: dict[str, str | list[str]] = {}
     if "title" in asked and said["title"]:
         fields["title"] = said["title"][0].statement
@@ -118,6 +113,21 @@ def _headline(
     best = sorted(range(len(shown)), key=lambda n: -scores[shown[n]])
     kept, guarded = [found[n] for n in shown], [checked[n] for n in shown]
     return titles.settle(title, text, kept, best, guarded, lang, label=label)
+
+
+def _lead(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
+    """The first sentences of the story, as they follow each other."""
+    chosen: list[int] = []
+    size = 0.0
+    for n, guard in enumerate(checked):
+        if guard.never and not chosen:
+            continue
+        words = plain(text, found[n].start, found[n].end)
+        size += max(len(words.split()), len(words) / 8)
+        if guard.never or (chosen and size > LEAD_WORDS) or len(chosen) == LEAD:
+            break
+        chosen.append(n)
+    return tuple(chosen)
 
 
 def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> str:
@@ -156,6 +166,28 @@ def _summary(
                 Evidence("summary", shown.text, shown.status, "text", place.start, place.end)
             )
     return out if sum(len(one.statement) for one in out) >= 10 else []
+
+
+def _highlights(
+    text: str,
+    found: Sequence[Sentence],
+    chosen: Sequence[int],
+    checked: Sequence[Guard],
+    lang: str,
+    summary: Sequence[Evidence],
+) -> list[Evidence]:
+    """The chosen sentences that stand alone, within the contract's limits, none told twice."""
+    out: list[Evidence] = []
+    told = {one.statement.casefold() for one in summary}
+    for n in chosen:
+        shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
+        if not shown or shown.text.casefold() in told or len(shown.text) > LONGEST["highlights"]:
+            continue
+        told.add(shown.text.casefold())
+        out.append(
+            Evidence("highlights", shown.text, shown.status, "text", found[n].start, found[n].end)
+        )
+    return out[:HIGHLIGHTS]
 
 
 def _first_words(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> list[Evidence]:
