@@ -98,7 +98,7 @@ def test_as_an_engine() -> None:
     with_title, without = engine.answer(asks)
     assert parse(with_title.text, ("title", "names")).title == "Acme opens a factory"
     (title,) = parse(without.text, ("title",)).as_dict().values()
-    assert title == "The plant will build 400 warehouse robots a year and employ 120 people"
+    assert title == "Acme Robotics opened its second factory in Lisbon on Monday"
     assert {with_title.finish, without.finish} == {"stop"}
     assert engine.count("three little words") == 3
     engine.close()

@@ -9,7 +9,7 @@ from digest.quote.sentences import plain, sentences
 from digest.quote.title import MOST, Title, settle
 
 STORY = (
-    "The town council of Aldby sold the old mill to a group of bakers on Monday. The mill has "
+    "The town council of Aldby sold its old mill to a group of bakers on Monday. The mill has "
     "stood by the river since 1801. Ada Roe, who leads the bakers, paid two million euros. "
     "However, the sale needs the consent of the county."
 )
@@ -62,7 +62,7 @@ def test_a_sentence_stands_in_for_a_label(own: str) -> None:
     title = settled(own)
     assert (title.where, title.status) == ("text", "quoted")
     assert (
-        title.text == "The town council of Aldby sold the old mill to a group of bakers on Monday"
+        title.text == "The town council of Aldby sold its old mill to a group of bakers on Monday"
     )
     assert STORY[title.start : title.end] == f"{title.text}."
 

@@ -53,8 +53,8 @@ def analyzed(
 ):
     """One digest; `document` overrides fields of its document, the rest are digest fields.
 
-    With `composed` (or numbers of its sentences) the text says title, summary and highlights; else they are as given,
-    `summary` as one statement or a list of them, with this `status` in this or no `evidence`.
+    With `composed` (or numbers of its sentences) the text says title, summary and highlights; else
+    they are as given, `summary` as one statement or a list of them, with this `status`.
     """
     known = {
         "source": "folder:news",
