@@ -169,7 +169,7 @@ def _answered(
 
 def _ask(work: _Work, engine: Engine, portion: float) -> Ask:
     """Ask for what is missing, over this portion of the text that a full ask may hold."""
-    title, budget = work.item.title[:_TITLE], answer_budget(work.missing)
+    title, budget = work.composed.title[:_TITLE], answer_budget(work.missing)
     frame = engine.count(f"{system(work.missing)}\n# {title}\n\n") + _FRAME
     room = min(TEXT_TOKENS, engine.context - budget - frame)
     if portion < 1:
@@ -226,21 +226,21 @@ def _circles(value: str | int | list[str]) -> bool:
 
 def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
     """What was found, completed from the text and grounded in it."""
-    item, degraded = work.item, ""
+    title, degraded = work.composed.title, ""
     if engine.name == ExtractiveEngine.name:
         degraded = "names, domains and relevance estimated without a model"
     if work.missing:
         whence = "estimated from the text itself, because"
         degraded = f"{', '.join(work.missing)} {whence} {work.reason}"
-        work.found.update(extract(item.title, work.composed.readable, work.missing).as_dict())
+        work.found.update(extract(title, work.composed.readable, work.missing).as_dict())
     if work.tagged:
         names = work.found.get("names", ())
-        tags = tag(item.title, work.composed.readable, names=names, encoder=available())
+        tags = tag(title, work.composed.readable, names=names, encoder=available())
         work.found.update({name: _plain(getattr(tags, name)) for name in work.tagged})
     # A text of a few characters has no title or summary that keeps the contract.
     said = [name for name in asked if name in work.found]
-    fields = validate({name: work.found[name] for name in said}, said)
-    fields, edits = edit(fields, item.title, work.composed.readable, engine.model)
+    fields = validate({n: work.found[n] for n in said}, said) if said else DigestFields()
+    fields, edits = edit(fields, title, work.composed.readable, engine.model)
     fields, capped = _capped(fields, work.limit)
     provenance = Provenance(
         engine=engine.name,
