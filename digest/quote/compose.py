@@ -92,7 +92,7 @@ def compose(
     fields: dict[str, str | list[str]] = {}
     if "title" in asked and said["title"]:
         fields["title"] = said["title"][0].statement
-    if "summary" in asked:
+    if "summary" in asked and said["summary"]:  # a text of a few characters has none
         fields["summary"] = joined(said["summary"], found, lang)
     if "highlights" in asked:
         fields["highlights"] = [one.statement for one in said["highlights"]]
