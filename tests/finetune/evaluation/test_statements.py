@@ -1,7 +1,7 @@
 """Statements one by one: what they rest on, whether they stand, what an editor chose instead."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.errors import ConfigError
@@ -43,7 +43,9 @@ def shares(digest: DigestFields, evidence: tuple[Evidence, ...] = ()) -> dict[st
 
 
 def test_what_the_product_says_is_its_evidence() -> None:
-    long = "\n\n".join([TEXT, *(f"Ferry number {n} sails from pier {n} at noon." for n in range(9))])
+    long = "\n\n".join(
+        [TEXT, *(f"Ferry number {n} sails from pier {n} at noon." for n in range(9))]
+    )
     said = compose(TITLE, long, STATEMENT_FIELDS)
     source = Source(row(1, title=TITLE, text=long))
     found = statements(source, DigestFields(**said.fields), said.evidence)
@@ -104,6 +106,7 @@ def test_half_a_word_is_not_word_for_word() -> None:
 
 
 @given(st.text("ab .", max_size=30), st.integers(0, 30), st.integers(0, 30))
+@settings(deadline=None)
 def test_whole_words_of_a_text_are_within_it(text: str, start: int, length: int) -> None:
     words = text.split()
     part = words[start : start + length]
@@ -143,9 +146,7 @@ def choice(summary: list[str], highlights: list[str], headline_ok: bool = True) 
 
 def measured(digest: DigestFields | None, editor: Choice, *evidence: Evidence) -> dict[str, float]:
     answers = [Prediction("r1", digest, evidence=evidence)]
-    return evaluate.hold(
-        "", [told()], answers, STATEMENT_FIELDS, choices={"r1": editor}
-    ).table
+    return evaluate.hold("", [told()], answers, STATEMENT_FIELDS, choices={"r1": editor}).table
 
 
 def test_the_editors_own_choice_agrees_with_it() -> None:
@@ -188,9 +189,7 @@ def test_rows_that_the_ranker_was_fitted_on_are_told_apart() -> None:
     rows = [told(id=f"x{n}", group=group) for n, group in enumerate(groups)]
     good = DigestFields(title=TITLE, summary=FIRST, highlights=[])
     bad = good.model_copy(update={"summary": THIRD})
-    answers = [
-        Prediction(one.id, good if labels.validation(one.group) else bad) for one in rows
-    ]
+    answers = [Prediction(one.id, good if labels.validation(one.group) else bad) for one in rows]
     choices = {one.id: choice([FIRST], []) for one in rows}
     table = evaluate.hold("", rows, answers, STATEMENT_FIELDS, choices=choices).table
     unseen = sum(map(labels.validation, groups))

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from cli.finetune.evaluate import evaluate
 from digest.errors import ConfigError
 from digest.schema import DigestFields, Row
-from finetune.evaluation import predictions, truth
+from finetune.evaluation import catalogue, predictions, truth
 from finetune.evaluation.predictions import Prediction
 
 from ..conftest import row
@@ -92,6 +92,7 @@ def test_truth_is_counted_by_field_and_by_answer(tmp_path: Path) -> None:
     assert found["wholly_true"] == 1 / 2  # r1, and r3 as far as it was judged
     assert found["judged"] == pytest.approx(4 / 16) and found["verbatim"] == 3 / 4
     assert found["true_low"] <= found["true"] <= found["true_high"]
+    assert {n for n in found if not catalogue.is_bound(n)} <= catalogue.catalogue().keys()
     told = list(truth.described(sheet, labels, found))
     assert told[2].startswith("highlight  n=3 true 0.667 [")
     assert told[3].startswith("all        n=15 true 0.867 [") and "bent 0.133" in told[3]
