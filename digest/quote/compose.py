@@ -12,7 +12,7 @@ from itertools import pairwise
 from digest.quote import title as titles
 from digest.quote.asides import ended
 from digest.quote.choice import choose
-from digest.quote.guards import MACHINE, Guard, guards
+from digest.quote.guards import MACHINE, Guard, guards, leans
 from digest.quote.language import language
 from digest.quote.machine import addressed_to_machine
 from digest.quote.sentences import Sentence, plain, sentences
@@ -67,7 +67,9 @@ def compose(
     if addressed_to_machine(title):
         edits.append(Edit("machine", title[:200]))
         title = ""
-    choice = choose(title, text, found, lang=lang, guards=checked)
+    words = [plain(text, one.start, one.end) for one in found]
+    leaning = {n for n, said in enumerate(words) if leans(said, lang)}
+    choice = choose(title, text, found, lang=lang, guards=checked, leaning=leaning)
     summary: Sequence[int] = choice.summary
     highlights: Sequence[int] = choice.highlights
     if chosen is not None:
@@ -87,6 +89,8 @@ def compose(
     told = {one.statement for one in said["summary"]}
     for n in highlights:
         shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
+        if shown and leans(shown.text, lang):
+            continue
         if shown and len(shown.text) <= LONGEST["highlights"] and shown.text not in told:
             told.add(shown.text)
             said["highlights"].append(
@@ -111,7 +115,7 @@ def _lead(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tup
     chosen: list[int] = []
     size = 0.0
     for n, guard in enumerate(checked):
-        if guard.never and not chosen:
+        if (guard.never or guard.before) and not chosen:
             continue
         words = plain(text, found[n].start, found[n].end)
         size += max(len(words.split()), len(words) / 8)
