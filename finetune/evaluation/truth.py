@@ -99,8 +99,13 @@ def read_sheet(path: Path) -> dict[str, Line]:
     found: dict[str, Line] = {}
     for number, record in _records(path):
         try:
-            parts = [str(record[name]) for name in ("id", "row", "field", "statement")]
-            line = Line(*parts, bool(record["verbatim"]))  # type: ignore[misc]
+            line = Line(
+                str(record["id"]),
+                str(record["row"]),
+                str(record["field"]),
+                str(record["statement"]),
+                bool(record["verbatim"]),
+            )
         except KeyError as error:
             raise ConfigError(f"{path}, line {number}: no {error}") from error
         if line.field not in _FIELDS:
