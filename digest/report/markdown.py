@@ -235,7 +235,8 @@ class Writer:
         who = ", ".join(text(name, 80) or "unknown" for name in publishers(story.members)[:5])
         places = [link(host(other) or other, other) for other in other_urls(story, url)]
         more = f" Also at {', '.join(places)}." if places else ""
-        told = f"{shown} ({who}, {day(one.document.published)})"
+        facts = [who, day(one.document.published), self.condition(one)]
+        told = f"{shown} ({', '.join(filter(None, facts))})"
         return told + (f": {said}" if said else ".") + more
 
     def condition(self, one: Analyzed) -> str:
