@@ -60,7 +60,7 @@ def search(
         overrides = (*overrides, f"train.threads={_share(workers)}")
     plan = Plan(run.out / "search" / study, file, overrides)
     _prepare(run)
-    opened = open_study(plan, for_base(_base(run)))
+    opened = open_study(plan, for_base(options.converted_base(run.base)))
     if not report_only:
         with Progress(quiet=as_json) as progress:
             _work(plan, opened, workers, progress)
@@ -99,12 +99,6 @@ def _prepare(run: "Config") -> None:
     prepared.load(run.data, run.out / "data", run)
 
 
-def _base(run: "Config") -> Path:
-    from cli.finetune.group import _base as base
-
-    return base(run.base)
-
-
 def runner(data: Path) -> "Run":
     """What trains a configuration as `digest finetune train` does, on the rows in `data`."""
     from finetune import backends
@@ -116,7 +110,7 @@ def runner(data: Path) -> "Run":
         config: "Config", *, resume: bool, stop: Callable[[], bool], told: "Told"
     ) -> Path | None:
         ready(config.train.threads)
-        base = _base(config)
+        base = options.converted_base(config.base)
         rows = prepared.load(config.data, data, config)
         train = backends.trainer(config.train.backend)
         both = rows.train, rows.validation

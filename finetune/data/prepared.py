@@ -16,7 +16,7 @@ from digest.schema import Row
 from finetune.config import Config, Data
 from finetune.data.formats import Report
 from finetune.data.split import Keys, held_out
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
 from finetune.tasks.base import Sample
 from finetune.train.base import sha256
 
@@ -80,7 +80,7 @@ def write(how: Data, out: Path, run: Config | None = None) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     (out / FACTS).unlink(missing_ok=True)  # facts stand for files that are whole
     made_from = _made_from(how, run)
-    task = tasks.of(run or Config(data=how))
+    task = registry.open_task(run or Config(data=how))
     report, keys = Report(), Keys(how.split.seed)
     whole = out / "rows.part"
     with whole.open("wb") as file:
@@ -123,7 +123,7 @@ def _made_from(how: Data, run: Config | None) -> dict[str, Any]:
         raise ConfigError(f"cannot read the rows {how.rows}: {error}") from error
     split = how.split.model_dump(mode="json")
     found = {"format": _FORMAT, "sha256": digest, "split": split, "columns": dict(how.columns)}
-    return found | (tasks.settings(run) if run else {})
+    return found | (registry.settings(run) if run else {})
 
 
 def _line(row: Row) -> bytes:

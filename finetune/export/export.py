@@ -24,7 +24,7 @@ from finetune.export import verify
 from finetune.export.adapters import Adapter, write_gguf
 from finetune.export.convert import to_gguf
 from finetune.export.families import family
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
 from finetune.tasks.complete import Completions
 
 ADAPTER = "adapter.gguf"
@@ -100,7 +100,7 @@ def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) 
     for name in wanted.quantizations:
         quantize.available(name)
     source = f"./{_merged(wanted, wanted.quantizations[0])}" if wanted.quantizations else ""
-    task = tasks.told(adapter.task)
+    task = registry.open_taught(adapter.task)
     text = task.modelfile(
         base.folder, source or wanted.source, "" if source else f"./{ADAPTER}"
     ).render()
@@ -120,7 +120,7 @@ def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) 
             merge(base.gguf, exact, parts / _merged(wanted, name), name)
         exact.unlink()
         (parts / "Modelfile").write_text(text, "utf-8")
-        tasks.save(parts, adapter.task)
+        registry.write(parts, adapter.task)
         for part in sorted(parts.iterdir()):
             part.replace(out / part.name)
     merged = {name: out / _merged(wanted, name) for name in wanted.quantizations}
@@ -166,7 +166,11 @@ def prove(
             if name not in done.merged:
                 merge(base.gguf, lora, path, name)
             forms[f"merged {name}"] = Weights(path, None, path.stem)
-        how = Completions(tasks.told(adapter.task), base.folder) if adapter.task else verify.DIGESTS
+        how = (
+            Completions(registry.open_taught(adapter.task), base.folder)
+            if adapter.task
+            else verify.DIGESTS
+        )
         table = verify.verify(peft, base.folder, forms, asked, told, how)
     if done.adapter and not adapter.task:
         verify.references(base.gguf, done.adapter, asked, done.modelfile.parent / "reference.jsonl")

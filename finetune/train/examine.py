@@ -10,7 +10,7 @@ from digest.schema import FIELDS, LIST_FIELDS, Row, parse
 from finetune.data.encoding import Example, Tokenizer
 from finetune.evaluation import metrics
 from finetune.evaluation.predictions import Prediction
-from finetune.train.learner import Trainable
+from finetune.tasks.base import Trainable
 
 _SCORES = 9  # the largest error of a relevance score
 

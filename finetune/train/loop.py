@@ -22,10 +22,11 @@ from digest.schema import Row
 from finetune.config import Config, Train
 from finetune.data import encoding
 from finetune.export.adapters import CONFIG, WEIGHTS
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
+from finetune.tasks.base import Examples, Trainable
 from finetune.train import distributed
 from finetune.train.examine import Best
-from finetune.train.learner import Learner, Trainable
+from finetune.train.learner import Learner
 from finetune.train.threads import prepare
 
 Log = Callable[[dict[str, Any]], None]
@@ -40,8 +41,8 @@ class Plan(Sequence[list[list[encoding.Example]]]):
     def __init__(self, rows: Sequence[Row], config: Config, tokenizer: encoding.Tokenizer) -> None:
         how = config.train
         self._batch, self._micro_tokens = how.batch, how.micro_tokens
-        task = tasks.of(config)
-        self._places: list[tuple[tasks.Examples, int]] = []  # epoch and first example of each step
+        task = registry.open_task(config)
+        self._places: list[tuple[Examples, int]] = []  # epoch and first example of each step
         self.tokens = 0  # that go through the model, without padding
         for number in range(math.ceil(how.epochs)):
             epoch = task.epoch(rows, tokenizer, how.seed + number)
@@ -116,7 +117,7 @@ def train(
     with ExitStack() as stack:
         learner = make(config, base)
         stack.callback(learner.close)
-        state = learner.restore(checkpoint) if checkpoint else {}
+        state = _restore(learner, config, checkpoint)
         start, spent = int(state.get("step", 0)), float(state.get("elapsed", 0.0))
         best = Best(**state.get("best", {}))
         step, total = start, len(plan)
@@ -145,7 +146,7 @@ def train(
             if world.leads and (last or stopping or improved or due):
                 elapsed = spent + time.monotonic() - began
                 state = {"step": step, "elapsed": elapsed, "best": asdict(best)}
-                learner.save(_checkpoint(out, step), state)
+                _save(learner, config, state)
                 _forget(out, how.keep, best.step)
                 saved = time.monotonic()
             if stopping:
@@ -165,7 +166,7 @@ class _Watch:
     def __init__(self, rows: Sequence[Row], config: Config, tokenizer: encoding.Tokenizer) -> None:
         self._how, self._tokenizer = config.train, tokenizer
         self._rows = rows[: self._how.examine_rows]
-        self._task = tasks.of(config)
+        self._task = registry.open_task(config)
         self._held = self._task.fixed(rows[: self._how.validate_rows], tokenizer)
 
     def __call__(self, learner: Trainable, step: int, last: bool) -> dict[str, Any]:
@@ -179,13 +180,29 @@ class _Watch:
         return seen
 
 
+def _save(learner: Trainable, config: Config, state: dict[str, Any]) -> None:
+    """Write the checkpoint of a step, and beside its weights what they were taught."""
+    folder = _checkpoint(config.out, state["step"])
+    learner.save(folder, state)
+    registry.write(folder, registry.settings(config))
+
+
+def _restore(learner: Trainable, config: Config, folder: Path | None) -> dict[str, Any]:
+    """Load a checkpoint; return its `state`, {} where there is none."""
+    if folder is None:
+        return {}
+    if distributed.world().leads:  # a kill may have come between the two writes of `_save`
+        registry.write(folder, registry.settings(config))
+    return learner.restore(folder)
+
+
 def _finish(config: Config, step: int) -> Path:
     """Make `out/adapter` of a checkpoint."""
     target = config.out / "adapter"
     target.mkdir(exist_ok=True)
     for name in (WEIGHTS, CONFIG):
         shutil.copyfile(_checkpoint(config.out, step) / name, target / name)
-    tasks.save(target, tasks.settings(config))
+    registry.write(target, registry.settings(config))
     return target
 
 
