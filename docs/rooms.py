@@ -90,19 +90,17 @@ def rooms(edges: Graph) -> Graph:
     return found
 
 
-# --- pictures ------------------------------------------------------------------------------------
+# --- what the page shows ------------------------------------------------------------------------
 
 
 def packages_picture() -> str:
-    """The packages and their arrows, as mermaid text; an arrow says how many imports it is."""
-    counts: dict[tuple[str, str], int] = {}
-    for name, others in graph().items():
-        for other in others:
-            pair = name.split(".")[0], other.split(".")[0]
-            counts[pair] = counts.get(pair, 0) + (pair[0] != pair[1])
-    lines = [
-        f"    {start} -->|{count}| {end}" for (start, end), count in sorted(counts.items()) if count
-    ]
+    """The packages and their arrows, as mermaid text."""
+    pairs = {
+        (name.split(".")[0], other.split(".")[0])
+        for name, others in graph().items()
+        for other in others
+    }
+    lines = [f"    {start} --> {end}" for start, end in sorted(pairs) if start != end]
     return _mermaid("TD", lines)
 
 
@@ -115,6 +113,18 @@ def rooms_picture(package: str) -> str:
             lines.append(f"    {_short(name)}")
             lines += [f"    {_short(name)} --> {_short(o)}" for o in inside if o != package]
     return _mermaid("LR", lines)
+
+
+def rooms_table(package: str) -> str:
+    """What each room of a package says of itself, in the first sentence of its docstring."""
+    lines = ["| room | duty |", "|---|---|"]
+    known = modules()
+    for name in sorted({room(module) for module in known}):
+        if name.startswith(f"{package}."):
+            said = ast.get_docstring(ast.parse(known[name].read_text("utf-8"))) or ""
+            duty = " ".join(said.split("\n\n")[0].split())
+            lines.append(f"| `{name.replace('.', '/')}` | {duty} |")
+    return "\n".join([*lines, ""])
 
 
 def _short(name: str) -> str:
