@@ -5,6 +5,8 @@ BIN := .venv/bin
 .PHONY: help report test quick fix bench mcpb fuzz ray clean
 
 PAGES := README.md docs/cli.md docs/architecture.md
+# What `quick` tests: a minute of one processor.
+QUICK := tests/digest tests/test_rooms.py
 say = @printf '\n== %s\n' '$(1)'
 
 help: ## show the verbs

@@ -2,6 +2,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from digest.storage.connection import Store
 from digest.storage.ledger import Ledger, StoredReport
 from digest.storage.lock import writer_lock
 from digest.storage.migrations import MIGRATIONS
+from digest.storage.queries import Found, Reader, Search
 
 MONDAY = datetime(2026, 11, 16, 7, tzinfo=UTC)
 
@@ -29,6 +31,11 @@ def a_document(number: int = 1, published: datetime | None = MONDAY) -> Document
         home, "mailbox:inbox", f"{number}.eml", "The Wire", f"Issue {number}", published, "",
         "# Issue", items, warnings=("one part was cut",),
     )  # fmt: skip
+
+
+def found(ledger: Ledger, text: str, limit: int = 20) -> list[Found]:
+    with closing(Reader(ledger.path)) as reader:
+        return reader.items(Search(text=text), limit, 0, reader.ceiling("items"))
 
 
 def a_digest(text: str = "A dam broke in the valley.") -> Digest:
@@ -80,10 +87,10 @@ def test_a_digest_is_cached_by_content_model_prompt_and_fields(ledger):
 def test_search_finds_items_by_text_and_by_digest(ledger):
     ledger.add_document("mark", a_document())
     ledger.keep(a_document().items[1], ("title", "summary", "names"), "m1", a_digest())
-    assert [hit.item.position for hit in ledger.search("valley")] == [1]
-    assert len(ledger.search("korper")) == 3  # diacritics fold
-    assert ledger.search("valley nonsense") == []
-    assert ledger.search('" OR * ( NEAR') == []  # no query syntax from outside
+    assert [hit.id for hit in found(ledger, "valley")] == [a_document().items[1].id]
+    assert len(found(ledger, "korper")) == 3  # diacritics fold
+    assert found(ledger, "valley nonsense") == []
+    assert found(ledger, '" OR * ( NEAR') == []  # no query syntax from outside
 
 
 def test_what_digest_itself_failed_on_is_tried_again(ledger):
@@ -226,11 +233,11 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path, monkeypat
     with Ledger(path) as ledger:
         assert ledger.integrity() == []
         assert ledger.counts()["items"] == 20
-        assert [hit.item.id for hit in ledger.search("word7")] == ["doc7-0"]
+        assert [hit.id for hit in found(ledger, "word7")] == ["doc7-0"]
         ledger.add_document("mark", a_document(99))
         item = a_document(99).items[1]
         ledger.keep(item, FIELDS, "m1", a_digest())
-        assert [hit.item for hit in ledger.search("valley")] == [item]
+        assert [hit.id for hit in found(ledger, "valley")] == [item.id]
         assert ledger.item("doc7-0").text == "word7"
 
 
@@ -242,7 +249,7 @@ def test_what_a_digest_says_is_found_after_the_file_was_vacuumed(ledger):
     ledger._db.execute("VACUUM")
     item = a_document(3).items[2]
     ledger.keep(item, FIELDS, "m1", a_digest())
-    assert [hit.item for hit in ledger.search("valley")] == [item]
+    assert [hit.id for hit in found(ledger, "valley")] == [item.id]
 
 
 def test_keeping_a_digest_reads_no_more_rows_when_the_ledger_grows(ledger):
@@ -265,10 +272,10 @@ def test_keeping_a_digest_reads_no_more_rows_when_the_ledger_grows(ledger):
 
 
 def test_of_more_matches_than_are_ranked_the_newest_are(ledger, monkeypatch):
-    monkeypatch.setattr("digest.storage.ledger.RANKED", 30)
+    monkeypatch.setattr("digest.storage.queries.RANKED", 30)
     for number in range(40):
         ledger.add_document(str(number), a_document(number))
-    hits = ledger.search("headline", limit=30)
-    assert {hit.item.document_id for hit in hits} == {f"doc{number}" for number in range(30, 40)}
-    assert len(ledger.search("headline", limit=100)) == 100
-    assert ledger.search("headline 3")[0].item.document_id == "doc3"
+    hits = found(ledger, "headline", limit=30)
+    assert {hit.document_id for hit in hits} == {f"doc{number}" for number in range(30, 40)}
+    assert len(found(ledger, "headline", limit=100)) == 100
+    assert found(ledger, "headline 3")[0].document_id == "doc3"
