@@ -119,7 +119,7 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
             tokens,
             resume=resume,
             stop=stopping.is_set,
-            told=lambda done, total, entry: progress("train", done, total, note(entry)),
+            on_progress=lambda done, total, entry: progress("train", done, total, note(entry)),
         )
     if processes.leads:
         click.echo(f"adapter: {adapter}" if adapter else "stopped; go on with --resume")

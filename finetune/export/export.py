@@ -32,7 +32,7 @@ LIMIT = 20 * 1024 * 1024  # bytes: the adapter lives in git
 OLLAMA_BASE = "smollm2:135m"  # the default base under Ollama's name
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 
-Told = Callable[[str], None]
+OnMessage = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,9 @@ class Exported:
     merged: dict[str, Path] = field(default_factory=dict)  # by quantization
 
 
-def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) -> Exported:
+def export(
+    adapter: Adapter, base: Base, out: Path, wanted: Wanted, on_message: OnMessage
+) -> Exported:
     """Write the wanted files into `out`. All that can be refused is, before the first of them.
 
     Raises WeightsError, ConfigError or EngineUnavailable with what stands in the way.
@@ -125,9 +127,9 @@ def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) 
             part.replace(out / part.name)
     merged = {name: out / _merged(wanted, name) for name in wanted.quantizations}
     for path in merged.values():
-        told(f"{path}: {quantize.makeup(path).line()}")
+        on_message(f"{path}: {quantize.makeup(path).line()}")
     if wanted.adapter:
-        told(f"{out / ADAPTER}: {(out / ADAPTER).stat().st_size:,} bytes")
+        on_message(f"{out / ADAPTER}: {(out / ADAPTER).stat().st_size:,} bytes")
     return Exported(out / "Modelfile", out / ADAPTER if wanted.adapter else None, merged)
 
 
@@ -146,7 +148,7 @@ def prove(
     done: Exported,
     compared: Sequence[str],
     asked: Sequence[Question],
-    told: Told,
+    on_message: OnMessage,
 ) -> dict[str, verify.Form]:
     """How often the exported files, and merged forms of the quantizations `compared` that are
     made for this only, answer as the trained adapter does; reference.jsonl beside an adapter.
@@ -171,7 +173,7 @@ def prove(
             if adapter.task
             else verify.DIGESTS
         )
-        table = verify.verify(peft, base.folder, forms, asked, told, how)
+        table = verify.verify(peft, base.folder, forms, asked, on_message, how)
     if done.adapter and not adapter.task:
         verify.references(base.gguf, done.adapter, asked, done.modelfile.parent / "reference.jsonl")
     return table

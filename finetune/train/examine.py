@@ -56,7 +56,7 @@ class Best:
     step: int = 0
     waited: int = 0
 
-    def told(self, step: int, score: float) -> bool:
+    def record(self, step: int, score: float) -> bool:
         """Take note of an examination; return whether it is the best. Of equals the later is
         the best, but only a better one is worth waiting for.
         """

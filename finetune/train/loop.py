@@ -30,7 +30,7 @@ from finetune.train.learner import Learner
 from finetune.train.threads import prepare
 
 Log = Callable[[dict[str, Any]], None]
-Told = Callable[[int, int, dict[str, Any]], None]
+OnProgress = Callable[[int, int, dict[str, Any]], None]
 
 
 class Plan(Sequence[list[list[encoding.Example]]]):
@@ -88,17 +88,17 @@ def train(
     *,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
-    told: Told = lambda _done, _total, _entry: None,
+    on_progress: OnProgress = lambda _done, _total, _entry: None,
     make: Callable[[Config, Path], Trainable] = Learner,
 ) -> Path | None:
     """Train on `rows` = (training, validation); return the folder of the adapter: the best
     examined one, or the last where nothing is examined.
 
-    Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. After each step `told`
-    gets the steps done, their total and what was logged, and `stop` is asked: if it says so, the
-    run ends with a checkpoint and None is returned. `make` is what trains: this process, or what a
-    backend puts in its place (finetune.backends). Of several processes (`distributed`) the
-    first one writes, and is told. Raises ConfigError.
+    Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. After each step
+    `on_progress` gets the steps done, their total and what was logged, and `stop` is asked: if it
+    says so, the run ends with a checkpoint and None is returned. `make` is what trains: this
+    process, or what a backend puts in its place (finetune.backends). Of several processes (`distributed`) the
+    first one writes, and is the one that `on_progress` hears of. Raises ConfigError.
     """
     threads = prepare(config.train.threads)
     import torch
@@ -134,13 +134,13 @@ def train(
             entry = {
                 "step": step, "loss": loss, "lr": lr, "norm": norm, "tokens": tokens,
                 "tokens_s": tokens / (now - tick), "elapsed": spent + now - began,
-                **world.told(partial(watch, learner, step, step == total)),
+                **world.broadcast(partial(watch, learner, step, step == total)),
             }  # fmt: skip
-            improved = "exam" in entry and best.told(step, entry["exam"]["score"])
+            improved = "exam" in entry and best.record(step, entry["exam"]["score"])
             last = step == total or 0 < how.patience <= best.waited
             log(entry)
             if world.leads:
-                told(step, total, entry)
+                on_progress(step, total, entry)
             stopping = not last and world.any(stop())
             due = time.monotonic() - saved >= 60 * how.checkpoint_minutes
             if world.leads and (last or stopping or improved or due):
@@ -155,7 +155,7 @@ def train(
                 break
         if 0 < how.patience <= best.waited:
             log({"event": "no better examination", "since": best.step, "waited": best.waited})
-    return world.told(partial(_finish, config, best.step or total))
+    return world.broadcast(partial(_finish, config, best.step or total))
 
 
 class _Watch:
