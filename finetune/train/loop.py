@@ -97,8 +97,9 @@ def train(
     Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. After each step
     `on_progress` gets the steps done, their total and what was logged, and `stop` is asked: if it
     says so, the run ends with a checkpoint and None is returned. `make` is what trains: this
-    process, or what a backend puts in its place (finetune.backends). Of several processes (`distributed`) the
-    first one writes, and is the one that `on_progress` hears of. Raises ConfigError.
+    process, or what a backend puts in its place (finetune.backends). Of several processes
+    (`distributed`) the first one writes, and is the one that `on_progress` hears of. Raises
+    ConfigError.
     """
     threads = prepare(config.train.threads)
     import torch
