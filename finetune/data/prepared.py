@@ -14,7 +14,7 @@ from typing import Any, overload
 from digest.errors import ConfigError
 from digest.schema import Row
 from finetune.config import Config, Data
-from finetune.data.formats import Report
+from finetune.data.formats import ReadReport
 from finetune.data.split import Keys, held_out
 from finetune.tasks import registry
 from finetune.tasks.base import Sample
@@ -81,7 +81,7 @@ def write(how: Data, out: Path, run: Config | None = None) -> dict[str, Any]:
     (out / FACTS).unlink(missing_ok=True)  # facts stand for files that are whole
     made_from = _made_from(how, run)
     task = registry.open_task(run or Config(data=how))
-    report, keys = Report(), Keys(how.split.seed)
+    report, keys = ReadReport(), Keys(how.split.seed)
     whole = out / "rows.part"
     with whole.open("wb") as file:
         for row in task.read(how, report):

@@ -13,7 +13,7 @@ from digest.model.modelfile import Modelfile
 from digest.schema import DigestFields, Row
 from finetune.config import Data
 from finetune.data.encoding import Example, Tokenizer
-from finetune.data.formats import Report
+from finetune.data.formats import ReadReport
 
 Given = Mapping[str, str]  # what a prompt is made of, by name
 
@@ -75,7 +75,7 @@ class Task(Protocol):
     name: str
     asked: tuple[str, ...]  # what a prompt is made of
 
-    def read(self, how: Data, report: Report) -> Iterator[Row]:
+    def read(self, how: Data, report: ReadReport) -> Iterator[Row]:
         """The rows of the file; what was found is counted in `report`. Raises ConfigError."""
         ...
 

@@ -22,7 +22,7 @@ class Digests:
     def __init__(self, how: Data) -> None:
         self._how = how
 
-    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+    def read(self, how: Data, report: formats.ReadReport) -> Iterator[Row]:
         """Rows of any common shape."""
         rows = formats.stream(how.rows, report, how.columns)
         if how.quotes is None:

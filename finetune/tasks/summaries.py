@@ -51,7 +51,7 @@ class Summaries:
             {"role": "user", "content": user(title, text)},
         ]
 
-    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+    def read(self, how: Data, report: formats.ReadReport) -> Iterator[Row]:
         """Documents with a summary that is not much longer than was asked for."""
         report.container, numbered = containers.records(how.rows)
         return formats.counted(numbered, report, partial(self._rows, how.columns))

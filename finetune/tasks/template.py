@@ -74,7 +74,7 @@ class Template:
         given = before.rstrip(" ")
         return given, before[len(given) :] + after.replace(_CUT, "")
 
-    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+    def read(self, how: Data, report: formats.ReadReport) -> Iterator[Row]:
         """JSON lines, a JSON array, CSV or Parquet with the columns that the template names."""
         report.container, numbered = containers.records(how.rows)
         return formats.counted(numbered, report, partial(self._rows, how.columns))

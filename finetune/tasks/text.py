@@ -41,7 +41,7 @@ class Text:
     def __init__(self, how: Data) -> None:
         self._length = how.length
 
-    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+    def read(self, how: Data, report: formats.ReadReport) -> Iterator[Row]:
         """JSON lines, a JSON array, CSV or Parquet with a text in each record; or plain text
         (told by its name), with <|endoftext|> between documents.
         """

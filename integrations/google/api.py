@@ -35,7 +35,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 
-class RateLimiter:
+class QuotaBucket:
     """A token bucket over quota units, so that Google need not say "slower"."""
 
     def __init__(self, units_a_minute: float, burst: float = 500.0) -> None:
@@ -79,7 +79,7 @@ class Api:
         self.account = account
         self._root = settings.root.rstrip("/")
         self._patience = settings.patience
-        self._pace = RateLimiter(UNITS_A_MINUTE)
+        self._pace = QuotaBucket(UNITS_A_MINUTE)
         self._transport = Transport(auth.credentials(account, scopes))
 
     @cached_property

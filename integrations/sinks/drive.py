@@ -25,7 +25,7 @@ FIELDS = "id,name,mimeType,appProperties,webViewLink"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReportFile:
     """One file of a report: its key, name and type in Drive."""
 
     key: str
@@ -73,14 +73,14 @@ class DriveSink:
     def _api(self) -> Api:
         return Api(self._account, self._google, auth.DRIVE)
 
-    def _parts(self, key: str, name: str) -> Iterator[Part]:
-        yield Part(key, name, DOC)
+    def _parts(self, key: str, name: str) -> Iterator[ReportFile]:
+        yield ReportFile(key, name, DOC)
         if "md" in self._google.beside:
-            yield Part(fingerprint(key, "md"), f"{name}.md", MARKDOWN)
+            yield ReportFile(fingerprint(key, "md"), f"{name}.md", MARKDOWN)
         if "pdf" in self._google.beside:
-            yield Part(fingerprint(key, "pdf"), f"{name}.pdf", PDF)
+            yield ReportFile(fingerprint(key, "pdf"), f"{name}.pdf", PDF)
 
-    def _write(self, api: Api, folder: str, part: Part, content: bytes, kind: str) -> Json:
+    def _write(self, api: Api, folder: str, part: ReportFile, content: bytes, kind: str) -> Json:
         if found := _held(api, folder, part):
             return upload(api, found["id"], {}, content, kind, FIELDS)
         meta = {
@@ -132,7 +132,7 @@ def _children(api: Api, parent: str, condition: str = "") -> Iterator[Json]:
             return
 
 
-def _held(api: Api, folder: str, part: Part) -> Json | None:
+def _held(api: Api, folder: str, part: ReportFile) -> Json | None:
     """The file of a part, by its key; by name only where a server keeps no appProperties."""
     for file in _children(api, folder):
         properties = file.get("appProperties")

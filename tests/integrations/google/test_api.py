@@ -203,7 +203,7 @@ def test_it_gives_up_when_patience_ends_and_says_so(server, client):
 
 
 def test_it_paces_itself():
-    pace = api.RateLimiter(units_a_minute=6000, burst=10)
+    pace = api.QuotaBucket(units_a_minute=6000, burst=10)
     began = time.monotonic()
     for _ in range(6):
         pace.take(10)
