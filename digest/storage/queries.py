@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from digest.errors import LedgerError
+from digest.records import STATEMENT_FIELDS
 from digest.schema import DigestFields
 from digest.stories.interests import stem as stemmed
 from digest.stories.trends import Mentions, labels
@@ -56,6 +57,7 @@ class Found:
     published: str
     digest: dict[str, Any]
     provenance: dict[str, Any]  # of the digest, as digest.records.Provenance has it
+    evidence: tuple[dict[str, Any], ...] = ()  # of its statements, as digest.records.Evidence
     document: str = ""  # its title
     snippet: str = ""
 
@@ -99,7 +101,7 @@ _BEST = (
 _DATE = "coalesce(d.published, d.added)"
 _FOUND = (
     "i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, d.title AS document, "
-    f"{_DATE} AS published, g.digest, g.provenance"
+    f"{_DATE} AS published, g.digest, g.provenance, g.evidence"
 )
 _FROM = f"items i JOIN documents d ON d.id = i.document_id LEFT JOIN digests g ON g.rowid = {_BEST}"
 RANKED = 20_000  # of the matches, so that a search takes no longer when the ledger grows on
@@ -307,6 +309,11 @@ class Reader:
 
 
 def _found(row: sqlite3.Row) -> Found:
+    digest = json.loads(row["digest"]) if row["digest"] else {}
+    evidence = tuple(json.loads(row["evidence"] or "[]"))
+    proven = {one["field"] for one in evidence}
+    # Of a digest made before there was evidence the model's own prose is not shown.
+    digest = {k: v for k, v in digest.items() if k not in STATEMENT_FIELDS or not v or k in proven}
     return Found(
         id=row["id"],
         document_id=row["document_id"],
@@ -316,7 +323,8 @@ def _found(row: sqlite3.Row) -> Found:
         url=row["url"],
         publisher=row["publisher"],
         published=row["published"],
-        digest=json.loads(row["digest"]) if row["digest"] else {},
+        digest=digest,
+        evidence=evidence,
         provenance=json.loads(row["provenance"]) if row["provenance"] else {},
         document=row["document"],
         snippet=row["snippet"],
