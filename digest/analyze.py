@@ -110,7 +110,8 @@ def analyze(
 
 def _work(same: list[Item], asked: tuple[str, ...]) -> _Work:
     """What the text says of itself, and what is left to be asked about it."""
-    composed = compose(same[0].title, same[0].text, asked)
+    label = same[0].kind not in {"story", "link"}
+    composed = compose(same[0].title, same[0].text, asked, label=label)
     missing = tuple(name for name in asked if name not in STATEMENT_FIELDS)
     return _Work(same, composed, missing, dict(composed.fields))
 

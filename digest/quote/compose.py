@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from digest.quote import title as titles
+from digest.quote.asides import ended
 from digest.quote.choice import choose
 from digest.quote.guards import MACHINE, Guard, guards
 from digest.quote.language import language
@@ -45,10 +46,13 @@ def compose(
     text: str,
     asked: Sequence[str],
     chosen: tuple[Sequence[int], Sequence[int]] | None = None,
+    *,
+    label: bool = False,
 ) -> Composed:
     """Say what a text says of itself.
 
-    `asked` names the fields. `chosen` holds numbers of sentences for summary and highlights that a
+    `asked` names the fields. With a `label` the author's title stands whatever it says: it is the
+    name of an event, a job, a product. `chosen` holds numbers of sentences for summary and highlights that a
     model chose; the guards still hold, and without it the ranker chooses.
     """
     lang = language(f"{title}\n{text}")
@@ -65,10 +69,10 @@ def compose(
     if chosen is not None:
         summary, highlights = chosen[0] or summary, chosen[1]
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
-        summary, highlights = _whole(checked), ()
+        summary, highlights = _whole(text, found, checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
     best = sorted(range(len(found)), key=lambda n: -choice.scores[n])
-    head = titles.settle(title, text, found, best, checked, lang)
+    head = titles.settle(title, text, found, best, checked, lang, label=label)
     if head.text:
         said["title"] = [
             Evidence("title", head.text, head.status, head.where, head.start, head.end)
@@ -105,9 +109,15 @@ def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> s
     return "".join([*parts, text[place:]])
 
 
-def _whole(checked: Sequence[Guard]) -> tuple[int, ...]:
+def _whole(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
     """All sentences of a brief text but what is no part of its story."""
-    return tuple(n for n, one in enumerate(checked) if not one.never or one.never in _SHOWN)
+    shown = [n for n, one in enumerate(checked) if not one.never or one.never in _SHOWN]
+    # A text that was cut off on its way ends in the middle of a word.
+    if len(shown) > 1 and found[shown[-1]].kind == "prose":
+        last, before = (plain(text, found[n].start, found[n].end) for n in shown[:-3:-1])
+        if ended(before) and not ended(last):
+            shown.pop()
+    return tuple(shown)
 
 
 def _summary(

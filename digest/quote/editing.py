@@ -26,7 +26,7 @@ from digest.schema import DigestFields
 
 TAUGHT = "tags.txt"  # beside the shipped adapter: one theme a line
 
-_TOKEN = re.compile(r"(?=\S{10,}\Z)(?=(?:\D*\d){2})(?=.*[a-z])(?=.*[A-Z])[\w-]+\Z")
+_TOKEN = re.compile(r"(?=[\w-]{10,}\Z)(?:.*?[A-Za-z]\d+[A-Za-z]){2}")  # digits within, twice
 _HOST = re.compile(
     r"(?:https?://)?[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:/\S*)?\Z|\S+@\S+\.\w+\Z"
 )

@@ -70,7 +70,7 @@ _HOW = re.compile(
 # Words by which somebody speaks of himself, to the reader or of what was named before: such a
 # sentence may stand among others, but is no headline while there is another.
 _PERSONAL = re.compile(
-    r"\b(?:i|i['’]\w+|we|we['’]\w+|you|you['’]\w+|my|our|your|me|us|he|she|his|her|him|this|"
+    r"\b(?:i|i['’]\w+|it|its|they|them|their|we|we['’]\w+|you|you['’]\w+|my|our|your|me|us|he|she|his|her|him|this|"
     r"these|those|also|"
     r"too|however|therefore|ich|wir|auch|außerdem|diese[mnrs]?|je|j['’]\w+|nous|vous|aussi|cette|"
     r"également|"
@@ -109,17 +109,19 @@ def settle(
     ranked: Sequence[int],
     checked: Sequence[Guard] | None = None,
     lang: str | None = None,
+    *,
+    label: bool = False,
 ) -> Title:
     """The headline of a story.
 
-    `own` is the author's title (may be empty), `found` the sentences of `text`, `ranked` their
+    With a `label` the author's title stands, whatever it says. `own` is the author's title (may be empty), `found` the sentences of `text`, `ranked` their
     numbers, best first. `checked` are their guards and `lang` their language, found where None. Of
     a story that has neither title nor text the headline is empty.
     """
     lang = language(f"{own}\n{text}") if lang is None else lang
     checked = guards(text, found, lang) if checked is None else checked
     author = _author(own, text)
-    if author and states(author.text, text, found):
+    if author and (label or states(author.text, text, found)):
         if len(author.text) <= MOST:
             return author
         if part := _first_part(author, own, text, found):
