@@ -1,6 +1,7 @@
 """What holds of all rooms at once: no import runs in a circle, no file holds two ideas."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -46,3 +47,13 @@ def test_every_file_can_be_read_in_one_sitting(house):
         name: len(path.read_text("utf-8").splitlines()) for name, path in house.modules().items()
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_every_page_is_in_the_index_and_every_link_leads_somewhere():
+    index = (ROOT / "docs/index.md").read_text("utf-8")
+    pages = {path for path in (ROOT / "docs").rglob("*.md") if path.name != "index.md"}
+    assert {p.name for p in pages if f"({p.relative_to(ROOT / 'docs')})" not in index} == set()
+    for page in (*pages, *ROOT.glob("*.md"), ROOT / "docs/index.md"):
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
