@@ -18,7 +18,7 @@ report: .venv/run ## set up, get the model, and make a report from examples/inbo
 	$(BIN)/digest run --source mailbox:examples/inbox --since 2026-11-01 --engine embedded \
 		--out reports --ledger reports/.ledger.db
 
-test: .venv/dev ## set up, and run every check and test, in half an hour
+test: .venv/dev ## set up, and run every check and test
 	$(call say,1/5 the model: base weights and the adapter merged into them)
 	$(BIN)/digest model pull
 	$(BIN)/digest model build
@@ -33,7 +33,7 @@ test: .venv/dev ## set up, and run every check and test, in half an hour
 	$(call say,5/5 tests: a line for each file)
 	$(BIN)/pytest -v
 
-quick: .venv/dev ## the loop of a developer: style, types, arrows and the core's tests, in two minutes
+quick: .venv/dev ## the loop of a developer: style, types, arrows and the core's tests
 	$(call say,1/3 style: ruff)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
