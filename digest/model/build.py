@@ -68,10 +68,10 @@ def record(path: Path, found: verify.Agreement | None) -> None:
         path.with_suffix(".json").write_text(json.dumps(asdict(found)), "utf-8")
 
 
-def install(path: Path, settings: OllamaSettings, on_message: Any) -> None:
+def install(path: Path, settings: OllamaSettings, told: Any) -> None:
     """Create the built model in Ollama under the configured name. Raises EngineError."""
     text = path.with_suffix(".Modelfile").read_text("utf-8")
-    create(modelfile.parse(text), path.parent, settings.model, settings.host, on_message)
+    create(modelfile.parse(text), path.parent, settings.model, settings.host, told)
 
 
 def describe(settings: OllamaSettings) -> dict[str, Any]:

@@ -11,23 +11,21 @@ _NUMBERS = {"num_ctx": int, "num_predict": int, "temperature": float, "repeat_pe
 
 
 def create(
-    modelfile: Modelfile, folder: Path, name: str, host: str, on_message: Callable[[str], None]
+    modelfile: Modelfile, folder: Path, name: str, host: str, told: Callable[[str], None]
 ) -> None:
     """Create the model `name` on the server at `host` ("" = the client's own default).
 
     Files that the Modelfile names, relative to `folder`, are uploaded; what is no file is the
-    name of a model that the server has, or fetches. `on_message` hears how far the server is.
-    Raises EngineUnavailable if there is no server, EngineError if it refuses.
+    name of a model that the server has, or fetches. `told` hears how far the server is. Raises
+    EngineUnavailable if there is no server, EngineError if it refuses.
     """
     import httpx
     import ollama
 
     client = ollama.Client(host or None)
     try:
-        weights = _uploaded(client, folder, modelfile.source, on_message)
-        adapters = (
-            _uploaded(client, folder, modelfile.adapter, on_message) if modelfile.adapter else None
-        )
+        weights = _uploaded(client, folder, modelfile.source, told)
+        adapters = _uploaded(client, folder, modelfile.adapter, told) if modelfile.adapter else None
         steps = client.create(
             name,
             from_=None if weights else modelfile.source,
@@ -41,7 +39,7 @@ def create(
         status = ""
         for step in steps:
             status = step.status or ""
-            on_message(status)
+            told(status)
         if status != "success":
             raise EngineError(f"Ollama stopped creating {name} at {status!r}; try it again")
     except ollama.ResponseError as error:
@@ -55,7 +53,7 @@ def create(
 
 
 def _uploaded(
-    client: Any, folder: Path, named: str, on_message: Callable[[str], None]
+    client: Any, folder: Path, named: str, told: Callable[[str], None]
 ) -> dict[str, str] | None:
     """The file of this name in Ollama's store, as the API wants it; None if it is no file."""
     path = folder / Path(named).expanduser()
@@ -63,7 +61,7 @@ def _uploaded(
         if named.endswith(".gguf") or named.startswith((".", "/", "~")):
             raise EngineError(f"the Modelfile names {named}, and there is no file {path}")
         return None
-    on_message(f"uploading {path.name}")
+    told(f"uploading {path.name}")
     return {path.name: client.create_blob(path)}
 
 

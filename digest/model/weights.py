@@ -171,7 +171,7 @@ def _arriving(folder: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _store(found: download.Found, on_progress: Progress) -> Path:
+def _store(found: download.Found, told: Progress) -> Path:
     """Copy a GGUF stream into the cache under its hash; check what the origin promised."""
     digest, done = hashlib.sha256(), 0
     with _arriving(cache() / "base") as partial:
@@ -182,7 +182,7 @@ def _store(found: download.Found, on_progress: Progress) -> Path:
                 out.write(chunk)
                 digest.update(chunk)
                 done += len(chunk)
-                on_progress(done, found.size)
+                told(done, found.size)
             out.flush()
             os.fsync(out.fileno())
         if not done or found.size not in (None, done):
