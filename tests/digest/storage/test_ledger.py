@@ -38,7 +38,7 @@ def a_document(number: int = 1, published: datetime | None = MONDAY) -> Document
 GHOST = Edit("name", "Ghost Inc", "it does not occur in the text")
 
 
-def found(ledger: Ledger, text: str, limit: int = 20) -> list[Found]:
+def hits_of(ledger: Ledger, text: str, limit: int = 20) -> list[Found]:
     with closing(Reader(ledger.path)) as reader:
         return reader.items(Search(text=text), limit, 0, reader.ceiling("items"))
 
@@ -138,8 +138,8 @@ def test_what_a_model_wrote_before_there_was_evidence_is_kept_but_not_shown(old_
     with Ledger(old_ledger) as ledger:
         assert ledger.integrity() == []
         assert ledger.counts()["digests"] == 1
-        assert found(ledger, "volcano") == []  # its snippet would show it
-        assert len(found(ledger, "headline")) == 3
+        assert hits_of(ledger, "volcano") == []  # its snippet would show it
+        assert len(hits_of(ledger, "headline")) == 3
     with closing(Reader(old_ledger)) as reader:
         found = reader.item("doc1-0")
         assert found.digest == {
@@ -162,7 +162,7 @@ def test_an_item_that_was_digested_before_there_was_evidence_is_digested_anew(ol
         # A smaller ask of the new prompt comes before the old one of everything.
         ledger.keep(item, ("title", "summary", "names"), "m1", a_digest())
         assert ledger.counts()["digests"] == 2
-        assert [hit.id for hit in found(ledger, "valley")] == [item.id]
+        assert [hit.id for hit in hits_of(ledger, "valley")] == [item.id]
     with closing(Reader(old_ledger)) as reader:
         found = reader.item("doc1-0")
     assert found.digest == a_digest().fields.as_dict()
@@ -173,10 +173,10 @@ def test_an_item_that_was_digested_before_there_was_evidence_is_digested_anew(ol
 def test_search_finds_items_by_text_and_by_digest(ledger):
     ledger.add_document("mark", a_document())
     ledger.keep(a_document().items[1], ("title", "summary", "names"), "m1", a_digest())
-    assert [hit.id for hit in found(ledger, "valley")] == [a_document().items[1].id]
-    assert len(found(ledger, "korper")) == 3  # diacritics fold
-    assert found(ledger, "valley nonsense") == []
-    assert found(ledger, '" OR * ( NEAR') == []  # no query syntax from outside
+    assert [hit.id for hit in hits_of(ledger, "valley")] == [a_document().items[1].id]
+    assert len(hits_of(ledger, "korper")) == 3  # diacritics fold
+    assert hits_of(ledger, "valley nonsense") == []
+    assert hits_of(ledger, '" OR * ( NEAR') == []  # no query syntax from outside
 
 
 def test_what_digest_itself_failed_on_is_tried_again(ledger):
@@ -319,11 +319,11 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path, monkeypat
     with Ledger(path) as ledger:
         assert ledger.integrity() == []
         assert ledger.counts()["items"] == 20
-        assert [hit.id for hit in found(ledger, "word7")] == ["doc7-0"]
+        assert [hit.id for hit in hits_of(ledger, "word7")] == ["doc7-0"]
         ledger.add_document("mark", a_document(99))
         item = a_document(99).items[1]
         ledger.keep(item, FIELDS, "m1", a_digest())
-        assert [hit.id for hit in found(ledger, "valley")] == [item.id]
+        assert [hit.id for hit in hits_of(ledger, "valley")] == [item.id]
         assert ledger.item("doc7-0").text == "word7"
 
 
@@ -335,7 +335,7 @@ def test_what_a_digest_says_is_found_after_the_file_was_vacuumed(ledger):
     ledger._db.execute("VACUUM")
     item = a_document(3).items[2]
     ledger.keep(item, FIELDS, "m1", a_digest())
-    assert [hit.id for hit in found(ledger, "valley")] == [item.id]
+    assert [hit.id for hit in hits_of(ledger, "valley")] == [item.id]
 
 
 def test_keeping_a_digest_reads_no_more_rows_when_the_ledger_grows(ledger):
@@ -361,7 +361,7 @@ def test_of_more_matches_than_are_ranked_the_newest_are(ledger, monkeypatch):
     monkeypatch.setattr("digest.storage.queries.RANKED", 30)
     for number in range(40):
         ledger.add_document(str(number), a_document(number))
-    hits = found(ledger, "headline", limit=30)
+    hits = hits_of(ledger, "headline", limit=30)
     assert {hit.document_id for hit in hits} == {f"doc{number}" for number in range(30, 40)}
-    assert len(found(ledger, "headline", limit=100)) == 100
-    assert found(ledger, "headline 3")[0].document_id == "doc3"
+    assert len(hits_of(ledger, "headline", limit=100)) == 100
+    assert hits_of(ledger, "headline 3")[0].document_id == "doc3"
