@@ -61,11 +61,14 @@ class Page(HTMLParser):
 TEXT = """The mill of **Aldby** was sold on Monday. Bakers paid [two million
 euros](https://example.org/deal) for it.
 
-However, the county has to agree. It sits in June, and nobody knows what it will say."""
+However, the county has to agree. It sits in June, and nobody knows what it will say.
+
+The mill was built in 1801 and ground flour until 1998. Ada Roe, who leads the bakers, wants to open
+a school for apprentices on its second floor, and a shop that sells bread below."""
 
 
 def test_a_statement_shows_the_words_around_it_and_itself_among_them(make):
-    one = make("Mill sold to bakers", text=TEXT, composed=([0], [2]))
+    one = make("Bakers of Aldby buy a mill", text=TEXT, composed=([0], [2]))
     page = Page(write(one).html)
     told = [e for e in one.digest.evidence if e.field != "title"]
     assert [e.status for e in told] == ["quoted", "shortened"]
@@ -75,7 +78,8 @@ def test_a_statement_shows_the_words_around_it_and_itself_among_them(make):
     assert notes[1] == (
         "Word for word from the text. The mill of Aldby was sold on Monday. Bakers paid two "
         "million euros for it. However, the county has to agree. It sits in June, and nobody knows "
-        "what it will say."
+        "what it will say. The mill was built in 1801 and ground flour until 1998. Ada Roe, who "
+        "leads the bakers, wants to…"
     )
     assert notes[2].startswith("Shortened from the text. The mill of Aldby was sold")
     assert page.found("b")[:3] == [
@@ -129,7 +133,7 @@ def test_a_page_is_opened_at_the_statement(make, source):
     assert words == [plain(TEXT, said.start, said.end)]
     assert address(url) == url
     page = Page(write(one).html)
-    assert page.found("a", href=url) == ["Read it in its place"] * 2
+    assert set(page.found("a", href=url)) == {"Read it in its place"}
 
 
 def test_a_long_statement_is_found_by_its_ends_and_commas_and_dashes_are_no_syntax(make):
