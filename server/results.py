@@ -79,12 +79,12 @@ class Provenance(BaseModel):
     tokens_cut: int
     degraded: Annotated[str, Field(description="why not the model's full answer")] = ""
     language: str = ""
-    dropped: Annotated[list[str], Field(description="names and themes not in the text")] = []
-    addressed_to_machine: Annotated[int, Field(description="passages left out")] = 0
+    dropped: Annotated[list[str], Field(description="not in the text")] = []
+    addressed_to_machine: int = 0
 
 
 class Statement(BaseModel):
-    """What a title, a sentence of the summary or a highlight rests on."""
+    """What a statement rests on."""
 
     field: StatementField
     statement: str
