@@ -247,7 +247,7 @@ class Writer:
             parts = ["*without the model*" if without_model(one) else "*partly without the model*"]
         parts += ["*long text cut*"] if provenance.tokens_cut else []
         if provenance.language not in {"", "en"}:
-            parts.append(f"*in {language_name(provenance.language)}*")
+            parts.append(f"*in {text(language_name(provenance.language), 40)}*")
         return ", ".join(parts)
 
     def short_line(self, entry: Entry) -> str:
