@@ -12,6 +12,9 @@ from platformdirs import user_cache_path
 
 CACHE = user_cache_path("digest-tests")
 
+# What is tested must not depend on what lies in the cache of the machine, here or in a subprocess.
+os.environ["DIGEST_ENCODER"] = "off"
+
 
 @pytest.fixture(scope="session")
 def node() -> str:

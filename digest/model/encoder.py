@@ -137,8 +137,8 @@ def _loaded(folder: Path) -> Encoder:
 
 
 def available() -> Encoder | None:
-    """The encoder, loaded once in a process; None if there is none."""
-    folder = find()
+    """The encoder, loaded once in a process; None if there is none, or DIGEST_ENCODER is "off"."""
+    folder = None if os.environ.get("DIGEST_ENCODER") == "off" else find()
     if folder is None:
         return None
     try:

@@ -71,7 +71,7 @@ def test_the_best_sentence_is_taken_that_opens_its_paragraph() -> None:
     """What stands in the middle of a paragraph may speak of what was said before."""
     first = "The town council of Aldby sold its old mill to a group of bakers on Monday"
     assert settled("", ranked=[3, 2, 0]).text == first
-    parted = STORY.replace(" Ada Roe", "\n\nAda Roe")
+    parted = STORY.replace(" Ada Roe", "\n\nAda Roe").replace("However, the", "The")
     shown = settled("", parted, ranked=[3, 2, 0]).text
     assert shown == "Ada Roe, who leads the bakers, paid two million euros"
 

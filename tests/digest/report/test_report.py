@@ -121,7 +121,7 @@ def test_quotation_marks_stand_around_what_is_word_for_word(make, said, joined, 
 
 def test_scripts_without_spaces_get_none_between_statements(make):
     text = "港口周二开放了第三个码头。四十人在那里工作。"
-    markdown = write([make("", text=text, composed=True)]).markdown
+    markdown = write([make("新码头", text=text, composed=True)]).markdown
     assert f"“{text}”" in markdown
     assert "*in Chinese*" in markdown
 

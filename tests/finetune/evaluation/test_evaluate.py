@@ -1,11 +1,13 @@
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from digest.errors import ConfigError
 from digest.protocols import Answer, Ask
+from digest.records import Evidence
 from digest.schema import FIELDS, DigestFields, Row
 from finetune.evaluation import evaluate, predictions
 from finetune.evaluation.predictions import Prediction
@@ -58,18 +60,18 @@ def test_hand_computed_values() -> None:
     assert table["relevance_mae_constant"] == pytest.approx((4 + 0 + 4) / 3)  # the median is 5
     assert table["dropped"] == pytest.approx(1 / 3)
     # To the seed the invalid answer is empty lists, and right about r3's tags.
-    assert table["seed_f1_overall"] == pytest.approx((5 / 6 + 1 / 3 + 1 / 2) / 3)
-    assert table["seed_precision"] == pytest.approx((1 + 0 + 1 / 2 + 0) / 4)
-    assert table["seed_recall"] == pytest.approx((1 / 2 + 0 + 1 + 0) / 4)
+    assert table["lenient_f1_overall"] == pytest.approx((5 / 6 + 1 / 3 + 1 / 2) / 3)
+    assert table["lenient_precision"] == pytest.approx((1 + 0 + 1 / 2 + 0) / 4)
+    assert table["lenient_recall"] == pytest.approx((1 / 2 + 0 + 1 + 0) / 4)
     assert table["tree"] < 0.7 and table["exact_match"] == 0
     assert "distinct_titles" not in table and "rouge_l_title" not in table
 
 
-def test_an_invalid_answer_is_silence_only_to_the_seed() -> None:
+def test_an_invalid_answer_is_silence_only_to_the_lenient_metrics() -> None:
     nothing = {"relevance_score": 3, "key_insights": [], "company_names": []}
     rows = [row(1, digest=nothing)]
     table = evaluate.examine(rows, [Prediction("r1", None, answer="{")], tuple(nothing))
-    assert table["f1_overall"] == 0 and table["seed_f1_overall"] == 1
+    assert table["f1_overall"] == 0 and table["lenient_f1_overall"] == 1
     assert table["valid"] == table["valid_json"] == table["exact_company_names"] == 0
 
 
@@ -129,14 +131,53 @@ def test_predict_grounds_and_keeps_what_is_invalid(rows: list[Row], tmp_path: Pa
 
 
 def test_a_short_text_is_its_own_summary_here_as_in_the_product() -> None:
-    class Titles(Scripted):
+    class Silent(Scripted):
         def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
-            assert [ask.fields for ask in asks] == [("title",)]
-            yield Answer(0, '{"title":"Two ferries"}', "stop", 9, 5)
+            assert not asks
+            yield from ()
 
     text = "The ferry company said on Monday that it will take two boats out of service."
-    (found,) = evaluate.predict([row(0, text=text)], Titles(), ("title", "summary"))
-    assert found.valid and found.digest == DigestFields(title="Two ferries", summary=text)
+    (found,) = evaluate.predict([row(0, text=text)], Silent(), ("summary", "highlights"))
+    assert found.valid and found.digest == DigestFields(summary=text, highlights=[])
+    assert found.evidence == (Evidence("summary", text, "quoted", "text", 0, len(text)),)
+
+
+class Wordy(Scripted):
+    """Says all that it is asked for, and more than the text gives."""
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
+        for index, ask in enumerate(asks):
+            said = {"summary": "A summary of its own making.", "names": ["Acme"]}
+            answer = json.dumps({name: said[name] for name in ask.fields})
+            yield Answer(index, answer, "stop", 9, 5)
+
+
+def test_the_text_says_its_statements_and_the_model_the_rest(rows: list[Row]) -> None:
+    (found,) = evaluate.predict(rows[:1], Wordy(), ("summary", "names"))
+    assert found.digest == DigestFields(summary=rows[0].text.strip(), names=["Acme"])
+    assert [one.statement for one in found.evidence] == [rows[0].text.strip()]
+
+
+def test_a_bare_model_says_all_of_it_and_gives_no_evidence(rows: list[Row]) -> None:
+    (found,) = evaluate.predict(rows[:1], Wordy(), ("summary", "names"), whole=True)
+    assert found.digest and found.digest.summary == "A summary of its own making."
+    assert found.evidence == ()
+
+
+def test_predictions_carry_their_evidence_or_none(rows: list[Row], tmp_path: Path) -> None:
+    found = evaluate.predict(rows, Wordy(), ("summary", "names"))
+    path = tmp_path / "predictions.jsonl"
+    predictions.write(path, found)
+    assert predictions.read(path) == found and all(one.evidence for one in found)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    bare = [{k: v for k, v in line.items() if k != "evidence"} for line in lines]
+    path.write_text("\n".join(map(json.dumps, bare)))
+    assert predictions.read(path) == [replace(one, evidence=()) for one in found]
+    for wrong in ({"status": "sworn"}, {"start": -1}, {"end": "x"}, {"where": "footnote"}):
+        evidence = [lines[0]["evidence"][0] | wrong]
+        path.write_text(json.dumps(lines[0] | {"evidence": evidence}))
+        with pytest.raises(ConfigError, match="line 1"):
+            predictions.read(path)
 
 
 def test_foreign_predictions(tmp_path: Path) -> None:
