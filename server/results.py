@@ -77,7 +77,7 @@ class Provenance(BaseModel):
     tokens_in: int
     tokens_out: int
     tokens_cut: int
-    degraded: Annotated[str, Field(description="why not in full")] = ""
+    degraded: str = ""  # why this is not the model's full answer
     language: str = ""
     dropped: Annotated[list[str], Field(description="not in the text")] = []
     addressed_to_machine: int = 0
