@@ -79,7 +79,7 @@ class Provenance(BaseModel):
     tokens_cut: int
     degraded: str = ""  # why this is not the model's full answer
     language: str = ""
-    dropped: Annotated[list[str], Field(description="not in the text")] = []
+    dropped: list[str] = []  # names and themes that the text does not give
     addressed_to_machine: int = 0
 
 
