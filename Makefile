@@ -2,7 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: fit-extract help report test fix docs bench mcpb ray clean
+.PHONY: fit-extract help report test quick fix bench mcpb fuzz ray clean
+
+PAGES := README.md docs/cli.md docs/architecture.md
+# What `quick` tests: a minute of one processor.
+QUICK := tests/digest tests/test_rooms.py
+say = @printf '\n== %s\n' '$(1)'
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -14,19 +19,34 @@ report: .venv/run ## set up, get the model, and make a report from examples/inbo
 		--out reports --ledger reports/.ledger.db
 
 test: .venv/dev ## set up, and run every check and test
+	$(call say,1/5 the model: base weights and the adapter merged into them)
 	$(BIN)/digest model pull
 	$(BIN)/digest model build
+	$(call say,2/5 style: ruff)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(call say,3/5 types and arrows: mypy --strict and import-linter)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/cog --check README.md docs/cli.md
-	$(BIN)/pytest
+	$(call say,4/5 pages that are made from the code: $(PAGES))
+	$(BIN)/cog --check $(PAGES)
+	$(call say,5/5 tests: a line for each file)
+	$(BIN)/pytest -v
+
+quick: .venv/dev ## the loop of a developer: style, types, arrows and the core's tests
+	$(call say,1/3 style: ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(call say,2/3 types and arrows: mypy --strict and import-linter)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(call say,3/3 tests of the core that need no model and start no process)
+	$(BIN)/pytest -v -x -m 'not slow and not model' $(QUICK)
 
 fix: .venv/dev ## format, mend what can be mended, bring the docs up to date
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/cog -r README.md docs/cli.md
+	$(BIN)/cog -r $(PAGES)
 
 bench: .venv/dev ## measure; quiet machine, minutes
 	$(BIN)/python benchmarks/throughput.py

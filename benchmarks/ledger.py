@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from digest.records import Digest, Document, Item, Provenance, fingerprint
 from digest.schema import DigestFields
 from digest.storage.ledger import Ledger, StoredReport
+from digest.storage.queries import Reader, Search
 
 SIZES = [1_000, 3_000, 10_000, 30_000, 100_000]
 PER_DOCUMENT = 10
@@ -111,8 +113,9 @@ def measure(items: int) -> Row:
         memory = int(done.stderr.split("peak")[-1])
         queries = [words[0], words[5], f"{words[0]} {words[1]}", words[300], words[9000],
                    f"{words[50]} {words[60]}", "nothingatall"] * 3  # fmt: skip
-        with Ledger(path) as ledger:
-            search = timed([lambda query=query: ledger.search(query) for query in queries])
+        with Ledger(path) as ledger, closing(Reader(path)) as reader:
+            top = reader.ceiling("items")
+            search = timed([lambda q=q: reader.items(Search(text=q), 20, 0, top) for q in queries])
             dice = random.Random(5)
             marks = [
                 fingerprint("bench", str(dice.randrange(items // PER_DOCUMENT))) for _ in range(40)

@@ -122,3 +122,14 @@ def end(
         codes |= {f.exit_code for f in failures}
     if codes:
         sys.exit(2 if 2 in codes else 75 if codes == {75} else 1)
+
+
+def converted_base(named: str) -> Path:
+    """The base to train: a folder, a GGUF file, or ("") the base weights in the cache, converted
+    once. Raises WeightsError.
+    """
+    from digest.model.weights import base_weights, cache
+    from finetune.train.base import converted
+
+    source = Path(named).expanduser() if named else base_weights()
+    return converted(source, cache() / "converted")

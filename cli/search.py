@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -66,40 +66,31 @@ def search(
     chosen = settings.load(config, ledger=ledger)
     begin = options.start_of(since) if since else None
     end = options.start_of(until) if until else None
-    with Ledger(chosen.ledger) as book:  # also brings an older one up to date
-        hits = book.search(" ".join(text), limit or HITS, begin, end) if text else []
-    if as_csv or as_trends:
-        with closing(Reader(chosen.ledger)) as reader:
-            if as_trends:
-                start = begin or options.start_of(DEFAULT_PERIOD)
-                _show_trends(reader, " ".join(text), (start, end or datetime.now(UTC)), as_json)
-            else:
-                _write_table(reader, _within(" ".join(text), begin, end), limit)
-    elif as_json:
-        options.print_json(
-            {
-                "hits": [
-                    {
-                        "id": hit.item.id,
-                        "title": hit.item.title,
-                        "url": hit.item.url,
-                        "document": hit.document_title,
-                        "publisher": hit.publisher,
-                        "published": hit.published,
-                        "snippet": hit.snippet,
-                    }
-                    for hit in hits
-                ]
-            }
-        )
-    else:
-        for hit in hits:
-            click.echo(f"{hit.published[:10]}  {hit.item.title or hit.document_title}")
-            click.echo(f"            {hit.publisher}: {' '.join(hit.snippet.split())}")
-            if hit.item.url:
-                click.echo(f"            {hit.item.url}")
-        if not hits:
-            click.echo("nothing found", err=True)
+    with Ledger(chosen.ledger):  # makes the file, or brings it up to date
+        pass
+    wanted = _within(" ".join(text), begin, end)
+    with closing(Reader(chosen.ledger)) as reader:
+        if as_trends:
+            start = begin or options.start_of(DEFAULT_PERIOD)
+            _show_trends(reader, wanted.text, (start, end or datetime.now(UTC)), as_json)
+        elif as_csv:
+            _write_table(reader, wanted, limit)
+        else:
+            _show(reader.items(wanted, limit or HITS, 0, reader.ceiling("items")), as_json)
+
+
+def _show(hits: "Sequence[Found]", as_json: bool) -> None:
+    if as_json:
+        names = ("id", "title", "url", "document", "publisher", "published", "snippet")
+        options.print_json({"hits": [{n: getattr(hit, n) for n in names} for hit in hits]})
+        return
+    for hit in hits:
+        click.echo(f"{hit.published[:10]}  {hit.title or hit.document}")
+        click.echo(f"            {hit.publisher}: {' '.join(hit.snippet.split())}")
+        if hit.url:
+            click.echo(f"            {hit.url}")
+    if not hits:
+        click.echo("nothing found", err=True)
 
 
 def _within(text: str, begin: datetime | None, end: datetime | None) -> "Search":

@@ -35,7 +35,7 @@ class Progress(Protocol):
 
 
 def silent(stage: str, done: int, total: int | None) -> None:
-    """The progress that nobody watches."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True)

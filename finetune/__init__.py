@@ -1,13 +1,13 @@
-"""How the model is made: data, training, evaluation, export.
+"""How the model is made: data, training, evaluation, export. `config` is what a run is told.
 
-Here is what training itself needs, from `config` and `data` to `learner` and `train`. Rooms:
-
-labels      documents and their labels: collected, asked of teachers, put before a person
+data        rows of any common shape, split by group, encoded, on disk with their hashes
 tasks       what a model can learn, one protocol for all
-backends    what trains: this machine, a GPU with unsloth, the service Tinker
+train       the training loop and the LoRA learner of this machine
+backends    what else trains: a GPU with unsloth, the service Tinker
+evaluation  answers to labelled rows, measured, compared and shown
 search      a search for settings
-exam        answers to labelled rows, measured, compared and shown
+labels      documents and their labels: collected, asked of teachers, put before a person
 judging     models as judges
 plots       all pictures
-ship        from a trained adapter to what llama.cpp, Ollama and a hub take
+export      from a trained adapter to what llama.cpp, Ollama and a hub take
 """

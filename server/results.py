@@ -53,7 +53,7 @@ class DocumentEntry(BaseModel):
 
 
 class Reading(BaseModel):
-    """What reading the sources brought."""
+    """What was read."""
 
     new: int
     known: int
@@ -70,21 +70,21 @@ class Newsletters(Quoting):
 
 
 class Provenance(BaseModel):
-    """How the digest came to be."""
+    """How it was made."""
 
     engine: str
     model: str
     tokens_in: int
     tokens_out: int
     tokens_cut: int
-    degraded: Annotated[str, Field(description="why not the model's full answer")] = ""
+    degraded: str = ""  # why this is not the model's full answer
     language: str = ""
-    dropped: Annotated[list[str], Field(description="names and themes not in the text")] = []
-    addressed_to_machine: Annotated[int, Field(description="passages left out")] = 0
+    dropped: list[str] = []  # names and themes that the text does not give
+    addressed_to_machine: int = 0
 
 
 class Statement(BaseModel):
-    """What a title, a sentence of the summary or a highlight rests on."""
+    """What it rests on."""
 
     field: StatementField
     statement: str

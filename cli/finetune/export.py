@@ -96,29 +96,29 @@ def export(
     from finetune.export import verify as proof
     from finetune.train.base import converted
 
-    told = _teller(as_json)
+    on_message = _teller(as_json)
     wanted = shipping.Wanted(name, adapter, _kinds(quant))
     compared = _kinds(compare)
     source = Path(base).expanduser() if base else base_weights()
     mean = lora.average(adapters)
     table: dict[str, Form] = {}
     with shipping.open_base(source, converted(source, cache() / "converted")) as opened:
-        done = shipping.export(mean, opened, out, wanted, told)
+        done = shipping.export(mean, opened, out, wanted, on_message)
         if verify:
             asked = shipping.questions(questions) if questions else shipping.questions()
-            table = shipping.prove(mean, opened, done, compared, asked, told)
+            table = shipping.prove(mean, opened, done, compared, asked, on_message)
             proof.demand(table, proof.THRESHOLD if threshold is None else threshold)
     if runs:
         from finetune.export import card
 
         first, *further = map(card.Run.read, runs)
         made = card.write(out, first, _read(exams), table, len(adapters), further)
-        told(f"model card: {made}")
+        on_message(f"model card: {made}")
     if ollama:
         from digest.model import modelfile
         from digest.model.install import create
 
-        create(modelfile.parse(done.modelfile.read_text("utf-8")), out, ollama, "", told)
+        create(modelfile.parse(done.modelfile.read_text("utf-8")), out, ollama, "", on_message)
     if as_json:
         files = [done.modelfile, done.adapter, *done.merged.values()]
         shares = {form: found.agreement.share for form, found in table.items()}

@@ -120,7 +120,7 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
             tokens,
             resume=resume,
             stop=stopping.is_set,
-            told=lambda done, total, entry: progress("train", done, total, note(entry)),
+            on_progress=lambda done, total, entry: progress("train", done, total, note(entry)),
         )
     if processes.leads:
         click.echo(f"adapter: {adapter}" if adapter else "stopped; go on with --resume")
@@ -161,22 +161,8 @@ def _open(config: Path | None, overrides: tuple[str, ...]) -> tuple["Config", An
 
     run = _load(config, overrides)
     ready(run.train.threads)
-    base = _base(run.base)
+    base = options.converted_base(run.base)
     return run, Tokens.load(base), base
-
-
-def _base(named: str) -> Path:
-    """The converted base: a folder, a GGUF file, or the base weights in the cache."""
-    from digest.model.weights import cache
-    from finetune.train.base import converted
-
-    return converted(Path(named).expanduser() if named else _weights(), cache() / "converted")
-
-
-def _weights() -> Path:
-    from digest.model.weights import base_weights
-
-    return base_weights()
 
 
 for command in labels.COMMANDS:

@@ -13,7 +13,7 @@ from cli.progress import Progress
 if TYPE_CHECKING:
     from digest.settings import Settings
     from finetune.labels.asking import Outcome
-    from finetune.labels.collect import Given, Report
+    from finetune.labels.collect import CollectReport, Given
     from finetune.labels.labelled import Labelled
 
 file = click.Path(path_type=Path, dir_okay=False)
@@ -49,11 +49,11 @@ def collect(
     hackernews:top, web:URL, folder:PATH, mailbox:PATH and so on. What OUT has is not added again.
     """
     from digest import settings
-    from finetune.labels.collect import Given, Report
+    from finetune.labels.collect import CollectReport, Given
     from finetune.labels.collection import Collection
     from finetune.labels.labelled import alone
 
-    given, report = Given(licence, lang, kind, min_chars=min_chars), Report()
+    given, report = Given(licence, lang, kind, min_chars=min_chars), CollectReport()
     chosen = settings.load(config, since=since)
     with alone(out), Collection(out, report) as collection, Progress(quiet=as_json) as progress:
         for place in places:
@@ -69,7 +69,7 @@ def collect(
 
 
 def _documents(
-    place: str, given: "Given", report: "Report", chosen: "Settings"
+    place: str, given: "Given", report: "CollectReport", chosen: "Settings"
 ) -> "Iterator[Labelled]":
     import integrations
     from digest import pipeline
@@ -193,7 +193,7 @@ def generate(
     from digest import settings
     from digest.schema import select
     from finetune.labels import asking, teachers
-    from finetune.labels.collect import Given, Report, read
+    from finetune.labels.collect import CollectReport, Given, read
     from finetune.labels.generate import generate as label
     from finetune.labels.guide import Wish
 
@@ -204,10 +204,10 @@ def generate(
     costs = teachers.prices(prices, specs)
     named = [teachers.teacher(spec, chosen, service, costs[spec]) for spec in specs]
     wanted = asking.Wanted(select(fields), Wish.of(language, n_words), relabel, budget)
-    reports: list[Report] = []  # one for each time that the documents are read
+    reports: list[CollectReport] = []  # one for each time that the documents are read
 
     def source() -> "Iterator[Labelled]":
-        reports.append(Report())
+        reports.append(CollectReport())
         return read(documents, Given(min_chars=1), reports[-1])
 
     with Progress(quiet=as_json) as progress:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from finetune.config import Config
     from finetune.search.study import Plan, Run
-    from finetune.train.loop import Told
+    from finetune.train.loop import OnProgress
 
 _LOOK = 1.0  # seconds between looks at the workers
 
@@ -60,7 +60,7 @@ def search(
         overrides = (*overrides, f"train.threads={_share(workers)}")
     plan = Plan(run.out / "search" / study, file, overrides)
     _prepare(run)
-    opened = open_study(plan, for_base(_base(run)))
+    opened = open_study(plan, for_base(options.converted_base(run.base)))
     if not report_only:
         with Progress(quiet=as_json) as progress:
             _work(plan, opened, workers, progress)
@@ -99,12 +99,6 @@ def _prepare(run: "Config") -> None:
     prepared.load(run.data, run.out / "data", run)
 
 
-def _base(run: "Config") -> Path:
-    from cli.finetune.group import _base as base
-
-    return base(run.base)
-
-
 def runner(data: Path) -> "Run":
     """What trains a configuration as `digest finetune train` does, on the rows in `data`."""
     from finetune import backends
@@ -113,15 +107,15 @@ def runner(data: Path) -> "Run":
     from finetune.train.threads import prepare as ready
 
     def run(
-        config: "Config", *, resume: bool, stop: Callable[[], bool], told: "Told"
+        config: "Config", *, resume: bool, stop: Callable[[], bool], on_progress: "OnProgress"
     ) -> Path | None:
         ready(config.train.threads)
-        base = _base(config)
+        base = options.converted_base(config.base)
         rows = prepared.load(config.data, data, config)
         train = backends.trainer(config.train.backend)
         both = rows.train, rows.validation
         tokens = Tokens.load(base)
-        return train(config, base, both, tokens, resume=resume, stop=stop, told=told)
+        return train(config, base, both, tokens, resume=resume, stop=stop, on_progress=on_progress)
 
     return run
 
@@ -134,11 +128,11 @@ def _work(plan: "Plan", study: "Study", workers: int, progress: Progress) -> Non
         _together(plan, study, workers, progress)
         return
 
-    def told(trial: Any, step: int, steps: int, entry: dict[str, Any]) -> None:
+    def on_progress(trial: Any, step: int, steps: int, entry: dict[str, Any]) -> None:
         note = f"trial {trial.number}, step {step} of {steps}, loss {entry['loss']:.3f}"
         progress("search", len(ended(study)), total, note)
 
-    Worker(plan, runner(plan.config.out / "data"), stop=_until_signal()).work(told)
+    Worker(plan, runner(plan.config.out / "data"), stop=_until_signal()).work(on_progress)
 
 
 def _until_signal() -> Callable[[], bool]:
@@ -163,10 +157,10 @@ def _together(plan: "Plan", study: "Study", workers: int, progress: Progress) ->
     stopping = _until_signal()
     for process in processes:
         process.start()
-    told, shown = False, -1
+    stopped, shown = False, -1
     while any(process.is_alive() for process in processes):
-        if stopping() and not told:
-            told = True
+        if stopping() and not stopped:
+            stopped = True
             for process in processes:
                 process.terminate()
         time.sleep(_LOOK)

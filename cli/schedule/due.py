@@ -85,8 +85,7 @@ def _key(when: "CalendarTime", command: tuple[str, ...]) -> str:
 
 
 def _run(command: tuple[str, ...]) -> int:
-    from cli.main import main
-
+    main = click.get_current_context().find_root().command
     try:
         main.main(list(command), prog_name="digest")
     except SystemExit as end:

@@ -84,7 +84,7 @@ def install(
         click.echo(f"installed {job.name}: {job.title} at {job.when}")
 
 
-def _wait_for_the_next(ledger: Path, jobs: list[units.Job]) -> None:
+def _wait_for_the_next(ledger: Path, jobs: list[units.TimerJob]) -> None:
     """A timer set up at noon must not make up for the morning at once."""
     from datetime import UTC, datetime
 
@@ -104,15 +104,15 @@ def remove(platform: str | None) -> None:
     _REMOVE[platform or _platform()]()
 
 
-def _jobs(at: str, zone: str, weekly: str | None, config: Path | None) -> list[units.Job]:
+def _jobs(at: str, zone: str, weekly: str | None, config: Path | None) -> list[units.TimerJob]:
     when = CalendarTime.parse(f"{at} {zone}")
     file = (config or Path("digest.toml")).absolute()
     place = ("--config", str(file)) if file.is_file() else ()
     if config and not place:
         raise ConfigError(f"there is no configuration file {config}")
 
-    def job(name: str, title: str, when: CalendarTime, *arguments: str) -> units.Job:
-        return units.Job(
+    def job(name: str, title: str, when: CalendarTime, *arguments: str) -> units.TimerJob:
+        return units.TimerJob(
             name, title, _program(), (*arguments, *place), place, file.parent, when
         )  # fmt: skip
 
@@ -143,7 +143,7 @@ def _platform() -> str:
     return "systemd" if shutil.which("systemctl") else "cron"
 
 
-def _files(platform: str, job: units.Job) -> dict[str, bytes]:
+def _files(platform: str, job: units.TimerJob) -> dict[str, bytes]:
     if platform == "systemd":
         return {name: text.encode() for name, text in units.systemd(job).items()}
     if platform == "launchd":
@@ -164,7 +164,7 @@ def _agents() -> Path:
     return Path.home() / "Library" / "LaunchAgents"
 
 
-def _install_systemd(job: units.Job, files: dict[str, bytes]) -> None:
+def _install_systemd(job: units.TimerJob, files: dict[str, bytes]) -> None:
     _put(_systemd_folder(), files)
     _call("systemctl", "--user", "daemon-reload")
     _call("systemctl", "--user", "enable", "--now", f"{job.name}.timer")
@@ -178,7 +178,7 @@ def _remove_systemd() -> None:
         (_systemd_folder() / name.replace(".timer", ".service")).unlink(missing_ok=True)
 
 
-def _install_launchd(job: units.Job, files: dict[str, bytes]) -> None:
+def _install_launchd(job: units.TimerJob, files: dict[str, bytes]) -> None:
     _put(_agents(), files)
     _call("launchctl", "load", "-w", str(_agents() / f"{units.label(job)}.plist"))
 
@@ -189,7 +189,7 @@ def _remove_launchd() -> None:
         path.unlink()
 
 
-def _install_cron(job: units.Job, files: dict[str, bytes]) -> None:
+def _install_cron(job: units.TimerJob, files: dict[str, bytes]) -> None:
     line = files[job.name].decode().rstrip("\n")
     _call("crontab", "-", given=f"{_crontab()}{line} {MARK}{job.name}\n")
 
@@ -207,7 +207,7 @@ def _crontab() -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
-def _install_windows(job: units.Job, files: dict[str, bytes]) -> None:
+def _install_windows(job: units.TimerJob, files: dict[str, bytes]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -222,7 +222,7 @@ def _remove_windows() -> None:
             _call("schtasks", "/Delete", "/F", "/TN", name)
 
 
-_INSTALL: dict[str, Callable[[units.Job, dict[str, bytes]], None]] = {
+_INSTALL: dict[str, Callable[[units.TimerJob, dict[str, bytes]], None]] = {
     "systemd": _install_systemd,
     "launchd": _install_launchd,
     "cron": _install_cron,

@@ -19,7 +19,7 @@ LOG = "digest.log"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TimerJob:
     """One command of Digest's, at its time."""
 
     name: str  # "digest" or "digest-weekly"
@@ -46,7 +46,7 @@ class Job:
         return sorted((self.when.minute + quarter) % 60 for quarter in range(0, 60, RETRY_MINUTES))
 
 
-def systemd(job: Job) -> dict[str, str]:
+def systemd(job: TimerJob) -> dict[str, str]:
     """File name -> content of a user service and its timer.
 
     Persistent catches up after sleep; a service that runs is not started again.
@@ -94,7 +94,7 @@ def _systemd_path(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
-def launchd(job: Job) -> bytes:
+def launchd(job: TimerJob) -> bytes:
     """A property list for ~/Library/LaunchAgents.
 
     It fires on waking if it should have fired asleep, and when it is loaded: at each login.
@@ -113,12 +113,12 @@ def launchd(job: Job) -> bytes:
     )
 
 
-def label(job: Job) -> str:
+def label(job: TimerJob) -> str:
     """What launchd calls the job."""
     return f"org.newsdigest.{job.name}"
 
 
-def cron(job: Job) -> str:
+def cron(job: TimerJob) -> str:
     """One crontab line."""
     minutes = ",".join(map(str, job.minutes))
     folder, command = shlex.quote(str(job.folder)), shlex.join(job.due)
@@ -136,7 +136,7 @@ _WEEKDAYS = dict(
 )
 
 
-def windows(job: Job) -> bytes:
+def windows(job: TimerJob) -> bytes:
     """An XML file for `schtasks /Create /XML`, in UTF-16 as it wants it.
 
     Not around the clock, because a program that starts there shows its window for a moment.

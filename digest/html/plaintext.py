@@ -23,7 +23,9 @@ _WIDTH = 40  # a line shorter than this ends its paragraph
 
 
 def from_text(text: str) -> str:
-    """Plain text as HTML: headings, lists, rules, paragraphs, links."""
+    """Plain text as HTML: headings, lists, rules, paragraphs, links; "" of blank text."""
+    if not text.strip():
+        return ""
     text = text.replace(_HEADLINE, "").replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
     notes = dict(_NOTE.findall(text))
     text = _NOTE.sub("", text) if len(notes) > 1 else text

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from digest.errors import Unreadable
+from digest.html import plaintext
 from digest.mail import charset, mime
 from digest.mail.mime import Headers, Part
 
@@ -109,7 +110,7 @@ class _Body:
         return bool(self.markup.strip() or self.plain.strip())
 
     def as_markup(self) -> str:
-        return self.markup or plain_to_html(self.plain)
+        return self.markup or plaintext.from_text(self.plain)
 
 
 def _joined(bodies: list[_Body]) -> _Body:
@@ -212,7 +213,7 @@ class _Reading:
             return _Body()
         if marked:  # where no tag is used, line breaks are all the structure there is
             tagged = re.search(r"<[a-zA-Z!/]", text)
-            return _Body(markup=text if tagged else plain_to_html(html.unescape(text)))
+            return _Body(markup=text if tagged else plaintext.from_text(html.unescape(text)))
         if "-----BEGIN PGP MESSAGE-----" in text:
             self.sealed = "encrypted"
             text = re.sub(
@@ -285,25 +286,6 @@ def is_stub(plain: str) -> bool:
     if len(text) > 600:
         return False
     return not re.search(r"\w", text) or bool(_STUB.search(text))
-
-
-def plain_to_html(text: str) -> str:
-    """Plain paragraphs as HTML paragraphs, line breaks kept, links made."""
-    paragraphs = [p for p in re.split(r"\n[ \t]*\n+", text.strip("\n")) if p.strip()]
-    return "\n".join(
-        f"<p>{_linked(paragraph.strip())}</p>".replace("\n", "<br>\n") for paragraph in paragraphs
-    )
-
-
-def _linked(text: str) -> str:
-    out, at = [], 0
-    for found in re.finditer(r"https?://[^\s<>\"]{1,2000}", text):
-        url = found[0].rstrip(".,;:!?)]")
-        out.append(html.escape(text[at : found.start()], quote=False))
-        out.append(f'<a href="{html.escape(url)}">{html.escape(url)}</a>')
-        at = found.start() + len(url)
-    out.append(html.escape(text[at:], quote=False))
-    return "".join(out)
 
 
 def unflow(text: str, delete_space: bool = False) -> str:

@@ -57,8 +57,9 @@ class Marker:
 
 
 def statements(one: Analyzed, name: str) -> list[Evidence]:
-    """The evidence of one field, in order."""
-    return [evidence for evidence in one.digest.evidence if evidence.field == name]
+    """The evidence of one field, in order; none of a statement without a word."""
+    found = [evidence for evidence in one.digest.evidence if evidence.field == name]
+    return [evidence for evidence in found if any(map(str.isalnum, evidence.statement))]
 
 
 def runs(said: Sequence[Evidence], summary: str) -> Iterator[list[Evidence]]:

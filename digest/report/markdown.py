@@ -200,8 +200,7 @@ class Writer:
 
         A sentence that is the headline already is not said twice.
         """
-        said = statements(one, "summary")
-        said = [each for each in said if key(each.statement) != key(headline(one))] or said
+        said = _beyond(one)
         return GAP.join(
             self.quoted(one, run) for run in runs(said, one.digest.fields.summary or "")
         )
@@ -222,9 +221,10 @@ class Writer:
 
     def first_sentence(self, one: Analyzed) -> str:
         """The first statement of the summary that is not the headline, whole; "" if it is long."""
-        said = statements(one, "summary")
-        said = [each for each in said if key(each.statement) != key(headline(one))][:1]
-        return self.quoted(one, said) if said and len(said[0].statement) <= BRIEF else ""
+        said = _beyond(one)[:1]
+        if not said or key(said[0].statement) == key(headline(one)):
+            return ""
+        return self.quoted(one, said) if len(said[0].statement) <= BRIEF else ""
 
     def apart_line(self, story: Story) -> str:
         """An advert, a job, an event in one line."""
@@ -247,7 +247,7 @@ class Writer:
             parts = ["*without the model*" if without_model(one) else "*partly without the model*"]
         parts += ["*long text cut*"] if provenance.tokens_cut else []
         if provenance.language not in {"", "en"}:
-            parts.append(f"*in {language_name(provenance.language)}*")
+            parts.append(f"*in {text(language_name(provenance.language), 40)}*")
         return ", ".join(parts)
 
     def short_line(self, entry: Entry) -> str:
@@ -357,6 +357,14 @@ def trend_line(one: Trend, trends: Trends) -> str:
     before = f"{one.before or 'none'} of {trends.before:,}"
     who = count(one.publishers, "publisher")
     return f"**{text(one.label, 80)}** ({one.kind}): {now}, {before} before; {who}"
+
+
+def _beyond(one: Analyzed) -> list[Evidence]:
+    """The statements of a summary, less a first one that is the headline, if others follow."""
+    said = statements(one, "summary")
+    if len(said) > 1 and key(said[0].statement) == key(headline(one)):
+        return said[1:]
+    return said
 
 
 def _spaced(one: Analyzed) -> bool:

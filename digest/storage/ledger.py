@@ -7,7 +7,7 @@ need no lock; writers hold `digest.storage.lock` so that two runs cannot do the 
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 
 from digest.records import Digest, Document, Edit, Evidence, Item, Provenance, Skip
@@ -15,20 +15,7 @@ from digest.schema import DigestFields
 from digest.storage.connection import now, utc
 from digest.storage.outbox import Outbox, OutboxRow, StoredReport
 
-RANKED = 20_000  # of the matches, so that a search takes no longer when the ledger grows on
-
-__all__ = ["RANKED", "Hit", "Ledger", "OutboxRow", "StoredReport", "utc"]
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One answer of `search`."""
-
-    item: Item
-    document_title: str
-    publisher: str
-    published: str
-    snippet: str
+__all__ = ["Ledger", "OutboxRow", "StoredReport", "utc"]
 
 
 class Ledger(Outbox):
@@ -218,7 +205,7 @@ class Ledger(Outbox):
                 (_searchable(digest.fields.as_dict()), item.content_hash),
             )
 
-    # Cursors, search, health
+    # Cursors, health
 
     def cursor(self, source: str) -> str:
         """Where a source's reading stands; "" if it never was read."""
@@ -236,53 +223,6 @@ class Ledger(Outbox):
             self._db.execute(
                 "INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (source, value, now())
             )
-
-    def search(
-        self,
-        text: str,
-        limit: int = 20,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> list[Hit]:
-        """Full-text search over items and their digests, best first. Every word must occur.
-
-        The newest RANKED matches are compared.
-        """
-        words = [word.replace('"', '""') for word in text.split()]
-        if not words:
-            return []
-        query = " ".join(f'"{word}"' for word in words)  # quoted: no query syntax from outside
-        # Ranked first and alone: a snippet for every match of a common word would take most time.
-        # Of words that nearly everything holds, only the newest matches are ranked.
-        tables, clauses, values = "search s", ["search MATCH ?"], [query]
-        for moment, test in ((since, ">="), (until, "<")):
-            if moment is not None:
-                clauses.append(f"coalesce(d.published, d.added) {test} ?")
-                values.append(utc(moment))
-        if len(clauses) > 1:
-            tables += " JOIN items i ON i.number = s.rowid JOIN documents d ON d.id = i.document_id"
-        best = self._db.execute(
-            "SELECT rowid FROM (SELECT s.rowid, bm25(search, 0, 4, 1, 2) AS score "
-            f"FROM {tables} WHERE {' AND '.join(clauses)} ORDER BY s.rowid DESC LIMIT ?) "
-            "ORDER BY score LIMIT ?",
-            (*values, max(RANKED, limit), limit),
-        ).fetchall()
-        rows = (
-            self._db.execute(
-                "SELECT i.*, d.title AS document_title, d.publisher, "
-                "coalesce(d.published, '') AS published, "
-                "snippet(search, -1, '', '', ' … ', 24) AS snippet "
-                "FROM search s JOIN items i ON i.number = s.rowid "
-                "JOIN documents d ON d.id = i.document_id "
-                "WHERE search MATCH ? AND s.rowid = ?",
-                (query, row["rowid"]),
-            ).fetchone()
-            for row in best
-        )
-        return [
-            Hit(_item(r), r["document_title"], r["publisher"], r["published"], r["snippet"])
-            for r in rows
-        ]
 
     def counts(self) -> Mapping[str, int]:
         """Rows per table."""

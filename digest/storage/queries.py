@@ -42,7 +42,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An item with its fullest, newest digest; `digest` is empty if it was not digested yet."""
+    """An item with its fullest, newest digest; `digest` is empty if it was not digested yet.
+
+    `snippet` is where the words of a search stand; "" without any.
+    """
 
     id: str
     document_id: str
@@ -55,6 +58,8 @@ class Found:
     digest: dict[str, Any]
     provenance: dict[str, Any]  # of the digest, as digest.records.Provenance has it
     evidence: tuple[dict[str, Any], ...] = ()  # of its statements, as digest.records.Evidence
+    document: str = ""  # its title
+    snippet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,12 @@ _BEST = (
 )
 _DATE = "coalesce(d.published, d.added)"  # what periods and order go by
 _SHOWN = "coalesce(d.published, '')"  # what is said: when it was fetched is no date of its own
+_FOUND = (
+    "i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, d.title AS document, "
+    f"{_SHOWN} AS published, g.digest, g.provenance, g.evidence"
+)
+_FROM = f"items i JOIN documents d ON d.id = i.document_id LEFT JOIN digests g ON g.rowid = {_BEST}"
+RANKED = 20_000  # of the matches, so that a search takes no longer when the ledger grows on
 _STEPS = 500  # of SQLite's machine, some ten microseconds, between two looks at the clock
 
 
@@ -140,41 +151,46 @@ class Reader:
         return int(row[0])
 
     def items(self, search: Search, limit: int, offset: int, ceiling: int) -> list[Found]:
-        """Items with their digests: best match first if there is text, else newest first."""
-        clauses, values = _period(search)
-        clauses.append("i.rowid <= ?")
-        values.append(ceiling)
-        tables = (
-            "items i JOIN documents d ON d.id = i.document_id "
-            f"LEFT JOIN digests g ON g.rowid = {_BEST}"
-        )
-        order = f"{_DATE} DESC, d.id, i.position"
-        if match := _match(search.text):
-            tables = f"search s JOIN {tables.replace('items i', 'items i ON i.id = s.item_id', 1)}"
-            clauses.append("search MATCH ?")
-            values.append(match)
-            order = "bm25(search, 0, 4, 1, 2), i.rowid"
-        for field, wanted, test in (
-            ("names", search.name, "instr(fold(e.value), fold(?))"),
-            ("company_names", search.company, "instr(fold(e.value), fold(?))"),
-            ("domains", search.domain, "fold(e.value) = fold(?)"),
-        ):
-            if wanted:
-                clauses.append(
-                    f"EXISTS (SELECT 1 FROM json_each(g.digest, '$.{field}') e WHERE {test})"
-                )
-                values.append(wanted)
-        if search.min_relevance:
-            clauses.append("json_extract(g.digest, '$.relevance_score') >= ?")
-            values.append(search.min_relevance)
+        """Items with their digests: best match first if there is text, else newest first.
+
+        Of the items that hold the text's words the newest RANKED are compared.
+        """
+        clauses, values = _restricted(search)
+        match = _match(search.text)
         with _reading():
-            rows = self._db.execute(
-                "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
-                f"{_SHOWN} AS published, g.digest, g.provenance, g.evidence FROM {tables} "
-                f"WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ? OFFSET ?",
-                [*values, limit, offset],
-            ).fetchall()
+            if match:
+                rows = self._ranked(match, clauses, [*values, ceiling], limit, offset)
+            else:
+                rows = self._db.execute(
+                    f"SELECT {_FOUND}, '' AS snippet FROM {_FROM} "
+                    f"WHERE {' AND '.join(clauses)} AND i.number <= ? "
+                    f"ORDER BY {_DATE} DESC, d.id, i.position LIMIT ? OFFSET ?",
+                    [*values, ceiling, limit, offset],
+                ).fetchall()
         return [_found(row) for row in rows]
+
+    def _ranked(
+        self, match: str, clauses: list[str], values: list[Any], limit: int, offset: int
+    ) -> list[sqlite3.Row]:
+        """Rows that match, best first. They are ranked alone: a snippet and a digest for every
+        match of a common word would take most of the time.
+        """
+        joined = f"JOIN {_FROM.replace('items i', 'items i ON i.number = s.rowid', 1)}"
+        best = self._db.execute(
+            "SELECT number FROM (SELECT s.rowid AS number, bm25(search, 0, 4, 1, 2) AS score "
+            f"FROM search s {joined if len(clauses) > 1 else ''} "
+            f"WHERE search MATCH ? AND {' AND '.join(clauses)} AND s.rowid <= ? "
+            "ORDER BY s.rowid DESC LIMIT ?) ORDER BY score, number LIMIT ? OFFSET ?",
+            [match, *values, max(RANKED, offset + limit), limit, offset],
+        ).fetchall()
+        return [
+            self._db.execute(
+                f"SELECT {_FOUND}, snippet(search, -1, '', '', ' … ', 24) AS snippet "
+                f"FROM search s {joined} WHERE search MATCH ? AND s.rowid = ?",
+                (match, row["number"]),
+            ).fetchone()
+            for row in best
+        ]
 
     def documents(self, search: Search, limit: int, offset: int, ceiling: int) -> list[Listed]:
         """Documents, newest first; with text, those that have an item with all the words."""
@@ -289,12 +305,7 @@ class Reader:
         """One item with its digest."""
         with _reading():
             row = self._db.execute(
-                "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
-                f"{_SHOWN} AS published, g.digest, g.provenance, g.evidence FROM items i "
-                "JOIN documents d ON d.id = i.document_id "
-                f"LEFT JOIN digests g ON g.rowid = {_BEST} "
-                "WHERE i.id = ?",
-                (item_id,),
+                f"SELECT {_FOUND}, '' AS snippet FROM {_FROM} WHERE i.id = ?", (item_id,)
             ).fetchone()
         return _found(row) if row else None
 
@@ -317,6 +328,8 @@ def _found(row: sqlite3.Row) -> Found:
         digest=digest,
         evidence=evidence,
         provenance=json.loads(row["provenance"]) if row["provenance"] else {},
+        document=row["document"],
+        snippet=row["snippet"],
     )
 
 
@@ -341,6 +354,25 @@ def _period(search: Search) -> tuple[list[str], list[Any]]:
     if search.sources:
         clauses.append(f"d.source IN ({','.join('?' * len(search.sources))})")
         values.extend(search.sources)
+    return clauses, values
+
+
+def _restricted(search: Search) -> tuple[list[str], list[Any]]:
+    """The clauses of a search but its text; the first is always true."""
+    clauses, values = _period(search)
+    for field, wanted, test in (
+        ("names", search.name, "instr(fold(e.value), fold(?))"),
+        ("company_names", search.company, "instr(fold(e.value), fold(?))"),
+        ("domains", search.domain, "fold(e.value) = fold(?)"),
+    ):
+        if wanted:
+            clauses.append(
+                f"EXISTS (SELECT 1 FROM json_each(g.digest, '$.{field}') e WHERE {test})"
+            )
+            values.append(wanted)
+    if search.min_relevance:
+        clauses.append("json_extract(g.digest, '$.relevance_score') >= ?")
+        values.append(search.min_relevance)
     return clauses, values
 
 

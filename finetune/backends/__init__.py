@@ -26,7 +26,7 @@ class Trainer(Protocol):
         *,
         resume: bool = False,
         stop: Callable[[], bool] = ...,
-        told: Callable[[int, int, dict[str, Any]], None] = ...,
+        on_progress: Callable[[int, int, dict[str, Any]], None] = ...,
     ) -> Path | None:
         """Train on `rows` = (training, validation); the adapter's folder, or None if stopped."""
         ...

@@ -47,7 +47,7 @@ def train(
     *,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
-    told: loop.Told = lambda _done, _total, _entry: None,
+    on_progress: loop.OnProgress = lambda _done, _total, _entry: None,
 ) -> Path | None:
     """`finetune.train.train`, where each step is taken by the service.
 
@@ -55,7 +55,14 @@ def train(
     EngineUnavailable when the service is down: what was saved can be resumed.
     """
     return loop.train(
-        config, base, rows, tokenizer, resume=resume, stop=stop, told=told, make=TinkerLearner
+        config,
+        base,
+        rows,
+        tokenizer,
+        resume=resume,
+        stop=stop,
+        on_progress=on_progress,
+        make=TinkerLearner,
     )
 
 
@@ -78,7 +85,7 @@ class TinkerLearner:
 
         self._sdk = tinker
         _reach()
-        with self._told():
+        with self._our_errors():
             self._service = tinker.ServiceClient(base_url=os.environ.get(URL), api_key=self._key)
             self._rest = tinker.RestClient(base_url=os.environ.get(URL), api_key=self._key)
         self._client: tinker.TrainingClient | None = None
@@ -86,7 +93,7 @@ class TinkerLearner:
 
     def _check(self) -> None:
         """Ask what can be trained, before anything of a run is written. Raises ConfigError."""
-        with self._told():
+        with self._our_errors():
             able = self._rest.get_server_capabilities().result().supported_models
         names = sorted(one.model_name for one in able if one.model_name and one.trainable)
         if (wanted := self._config.tinker.model) not in names:
@@ -101,7 +108,7 @@ class TinkerLearner:
         examples = [example for micro in micros for example in micro]
         share = 1 / sum(len(e.answer) for e in examples)  # it sums, we mean
         how = self._config.train
-        with self._told():
+        with self._our_errors():
             client = self._trainer()
             passed = client.forward_backward(
                 [datum(example, share) for example in examples], "cross_entropy"
@@ -121,7 +128,7 @@ class TinkerLearner:
 
     def loss(self, examples: Sequence[encoding.Example]) -> float:
         """Mean loss of the answer tokens, without learning."""
-        with self._told():
+        with self._our_errors():
             passed = self._trainer().forward([datum(e, 1.0) for e in examples], "cross_entropy")
             return _mean_loss(passed.result(), examples)
 
@@ -133,7 +140,7 @@ class TinkerLearner:
         how = self._sdk.SamplingParams(
             max_tokens=5 * max(len(e.answer) for e in examples) // 4, temperature=0.0, stop=[stop]
         )
-        with self._told():
+        with self._our_errors():
             sampler = self._trainer().save_weights_and_get_sampling_client().result()
             asked = [
                 sampler.sample(self._sdk.ModelInput.from_ints(list(e.prompt)), 1, how)
@@ -152,7 +159,7 @@ class TinkerLearner:
         part = folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        with self._told():
+        with self._our_errors():
             client = self._trainer()
             kept = client.save_state(folder.name, ttl_seconds=_RESUMABLE).result().path
             export = client.save_weights_external(folder.name, ttl_seconds=_DOWNLOADABLE)
@@ -171,7 +178,7 @@ class TinkerLearner:
             raise ConfigError(
                 f"{folder} is no checkpoint of the backend tinker; start anew in another `out`"
             ) from error
-        with self._told():
+        with self._our_errors():
             made = self._service.create_training_client_from_state_with_optimizer(path)
             self._client = made.result()
         return saved
@@ -216,8 +223,8 @@ class TinkerLearner:
                 ) from None
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """The SDK's errors as ours, without the key."""
+    def _our_errors(self) -> Iterator[None]:
+        """Raise the SDK's errors as ours, without the key."""
         sdk = self._sdk
         try:
             yield

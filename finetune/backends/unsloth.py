@@ -32,13 +32,20 @@ def train(
     *,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
-    told: loop.Told = lambda _done, _total, _entry: None,
+    on_progress: loop.OnProgress = lambda _done, _total, _entry: None,
 ) -> Path | None:
     """`finetune.train.train` over unsloth's model. Raises ConfigError."""
     check(config)
     _load()
     return loop.train(
-        config, base, rows, tokenizer, resume=resume, stop=stop, told=told, make=UnslothLearner
+        config,
+        base,
+        rows,
+        tokenizer,
+        resume=resume,
+        stop=stop,
+        on_progress=on_progress,
+        make=UnslothLearner,
     )
 
 

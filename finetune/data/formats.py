@@ -10,7 +10,7 @@
 The answer of the middle three is the JSON object that the model is to write. Their text is the
 record's own (`text`, `content`, ..., also under `metadata`) if it has one, else the prompt without
 the words that all prompts of the file share. Every change to a row is counted, every refusal
-named: `Report`.
+named: `ReadReport`.
 """
 
 import json
@@ -52,7 +52,7 @@ _LABEL = "digest."
 
 
 @dataclass
-class Report:
+class ReadReport:
     """What reading found."""
 
     container: str = ""  # the kind of file
@@ -72,13 +72,15 @@ class Report:
             self.told.append(f"record {number}: {why}")
 
 
-def read(path: Path, columns: Mapping[str, str] | None = None) -> tuple[list[Row], Report]:
+def read(path: Path, columns: Mapping[str, str] | None = None) -> tuple[list[Row], ReadReport]:
     """All rows of a file at once; see `stream`."""
-    report = Report()
+    report = ReadReport()
     return list(stream(path, report, columns)), report
 
 
-def stream(path: Path, report: Report, columns: Mapping[str, str] | None = None) -> Iterator[Row]:
+def stream(
+    path: Path, report: ReadReport, columns: Mapping[str, str] | None = None
+) -> Iterator[Row]:
     """The rows of a file, whatever its format; what was found is counted in `report`.
 
     `columns` maps parts of a row (`text`, `group`, `digest.summary`, ...) to the file's own
@@ -105,7 +107,7 @@ R = TypeVar("R", bound=Row)
 
 def counted(
     numbered: Iterable[Numbered],
-    report: Report,
+    report: ReadReport,
     rows: Callable[[Record, int, list[str]], Iterator[tuple[str, R]]],
 ) -> Iterator[R]:
     """The rows that `rows` makes of each record, with the shape it is in; the changes that it

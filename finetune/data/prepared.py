@@ -15,9 +15,9 @@ from digest.errors import ConfigError
 from digest.schema import Row
 from finetune.config import Config, Data
 from finetune.data import quotes
-from finetune.data.formats import Report
+from finetune.data.formats import ReadReport
 from finetune.data.split import Keys, held_out
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
 from finetune.tasks.base import Sample
 from finetune.train.base import sha256
 
@@ -81,8 +81,8 @@ def write(how: Data, out: Path, run: Config | None = None) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     (out / FACTS).unlink(missing_ok=True)  # facts stand for files that are whole
     made_from = _made_from(how, run)
-    task = tasks.of(run or Config(data=how))
-    report, keys = Report(), Keys(how.split.seed)
+    task = registry.open_task(run or Config(data=how))
+    report, keys = ReadReport(), Keys(how.split.seed)
     whole = out / "rows.part"
     with whole.open("wb") as file:
         for row in task.read(how, report):
@@ -136,7 +136,7 @@ def _made_from(how: Data, run: Config | None) -> dict[str, Any]:
     }
     if how.quotes:
         found |= {"quotes": _hash(how.quotes, "quotes"), "editor": how.editor}
-    return found | (tasks.settings(run) if run else {})
+    return found | (registry.settings(run) if run else {})
 
 
 def _hash(path: Path, what: str) -> str:

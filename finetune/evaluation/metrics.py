@@ -24,7 +24,7 @@ from finetune.evaluation.tree_score import similarity
 
 HEADLINE = 30  # rows below which no number is a headline
 OPENING = {"title": 3, "summary": 4}  # words that make a template when two texts share them
-SEED = ("relevance_score", "key_insights", "company_names")  # the fields of the seed's task
+TAG_FIELDS = ("relevance_score", "key_insights", "company_names")  # of earlier published figures
 
 
 def measure(rows: Sequence[Row], predictions: Sequence[Prediction], fields: Sequence[str]) -> Tally:
@@ -55,8 +55,8 @@ def measure(rows: Sequence[Row], predictions: Sequence[Prediction], fields: Sequ
             shared = {name: guess[name] for name in truth} if digest else {}
             tally.add("tree", index, similarity(truth, shared))
             tally.add("exact_match", index, _same(truth, shared))
-        if set(SEED) <= truth.keys():
-            _seed(tally, index, truth, guess)
+        if set(TAG_FIELDS) <= truth.keys():
+            _lenient(tally, index, truth, guess)
         if digest and prediction:
             _grounding(tally, index, row, digest, prediction)
     _collapse(tally, digests, fields)
@@ -149,7 +149,7 @@ def _lists(
         tally.add(f"exact_{name}", index, guess is not None and right == ours)
         if guess is not None:
             tally.add(f"entries_{name}", index, len(guess[name]))
-        if name in SEED:
+        if name in TAG_FIELDS:
             overall.append(f1)
     if len(overall) == 2:  # both tag lists are labelled
         tally.add("f1_overall", index, fmean(overall))
@@ -183,27 +183,33 @@ def _relevance(
     tally.add("relevance_within_1", index, abs(error) <= 1)
 
 
-def _seed(tally: Tally, index: int, truth: Mapping[str, Any], guess: Mapping[str, Any]) -> None:
-    """The seed's own definitions: an invalid answer is two empty lists and relevance 0."""
+def _lenient(tally: Tally, index: int, truth: Mapping[str, Any], guess: Mapping[str, Any]) -> None:
+    """Measure the three tag fields as earlier published figures do: an invalid answer is two
+    empty lists and relevance 0.
+    """
     f1s, precisions, recalls = [], [], []
-    for name in SEED[1:]:
+    for name in TAG_FIELDS[1:]:
         right, ours = fold_all(truth[name]), fold_all(guess.get(name, ()))
         hits, empty = len(right & ours), not right and not ours
         f1s.append(1.0 if empty else 2 * hits / (len(right) + len(ours)))
-        tally.add(f"seed_f1_{name}", index, f1s[-1])
-        tally.add(f"seed_jaccard_{name}", index, 1.0 if empty else hits / len(right | ours))
+        tally.add(f"lenient_f1_{name}", index, f1s[-1])
+        tally.add(f"lenient_jaccard_{name}", index, 1.0 if empty else hits / len(right | ours))
         if not empty:
             precisions.append(hits / len(ours) if ours else 0.0)
             recalls.append(hits / len(right) if right else 0.0)
-    tally.add("seed_f1_overall", index, fmean(f1s))
-    tally.add("seed_precision", index, sum(precisions), len(precisions))
-    tally.add("seed_recall", index, sum(recalls), len(recalls))
-    tally.add("seed_exact_match", index, all(guess.get(name) == truth[name] for name in SEED))
-    reference, text = (" ".join([*v.get(SEED[1], ()), *v.get(SEED[2], ())]) for v in (truth, guess))
+    tally.add("lenient_f1_overall", index, fmean(f1s))
+    tally.add("lenient_precision", index, sum(precisions), len(precisions))
+    tally.add("lenient_recall", index, sum(recalls), len(recalls))
+    tally.add(
+        "lenient_exact_match", index, all(guess.get(name) == truth[name] for name in TAG_FIELDS)
+    )
+    reference, text = (
+        " ".join([*v.get(TAG_FIELDS[1], ()), *v.get(TAG_FIELDS[2], ())]) for v in (truth, guess)
+    )
     if reference and text:
         scores = rouge(reference, text, stem=True)
         for kind in ("rouge_1", "rouge_2", "rouge_l"):
-            tally.add(f"seed_{kind}", index, scores[kind])
+            tally.add(f"lenient_{kind}", index, scores[kind])
 
 
 def _same(truth: Mapping[str, Any], guess: Mapping[str, Any]) -> bool:

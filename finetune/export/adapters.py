@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from digest.errors import ConfigError, WeightsError
 from finetune.export.families import family, permute, unpermute
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,7 @@ class Adapter:
         except (OSError, ValueError, SafetensorError) as error:
             raise WeightsError(f"no readable adapter in {folder}: {error}") from error
         base = re.split(r"[/\\]", str(config.get("base_model_name_or_path") or "base"))[-1]
-        return cls(tensors, config | {"base_model_name_or_path": base}, tasks.saved(folder))
+        return cls(tensors, config | {"base_model_name_or_path": base}, registry.read(folder))
 
     @property
     def rank(self) -> int:
@@ -81,7 +81,7 @@ class Adapter:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(self.tensors, folder / WEIGHTS, metadata={"format": "pt"})
         (folder / CONFIG).write_text(json.dumps(self.config, indent=2), "utf-8")
-        tasks.save(folder, self.task)
+        registry.write(folder, self.task)
         return folder
 
 

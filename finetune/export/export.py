@@ -24,7 +24,7 @@ from finetune.export import verify
 from finetune.export.adapters import Adapter, write_gguf
 from finetune.export.convert import to_gguf
 from finetune.export.families import family
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
 from finetune.tasks.complete import Completions
 
 ADAPTER = "adapter.gguf"
@@ -32,7 +32,7 @@ LIMIT = 20 * 1024 * 1024  # bytes: the adapter lives in git
 OLLAMA_BASE = "smollm2:135m"  # the default base under Ollama's name
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 
-Told = Callable[[str], None]
+OnMessage = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,9 @@ class Exported:
     merged: dict[str, Path] = field(default_factory=dict)  # by quantization
 
 
-def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) -> Exported:
+def export(
+    adapter: Adapter, base: Base, out: Path, wanted: Wanted, on_message: OnMessage
+) -> Exported:
     """Write the wanted files into `out`. All that can be refused is, before the first of them.
 
     Raises WeightsError, ConfigError or EngineUnavailable with what stands in the way.
@@ -100,7 +102,7 @@ def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) 
     for name in wanted.quantizations:
         quantize.available(name)
     source = f"./{_merged(wanted, wanted.quantizations[0])}" if wanted.quantizations else ""
-    task = tasks.told(adapter.task)
+    task = registry.open_taught(adapter.task)
     text = task.modelfile(
         base.folder, source or wanted.source, "" if source else f"./{ADAPTER}"
     ).render()
@@ -120,14 +122,14 @@ def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) 
             merge(base.gguf, exact, parts / _merged(wanted, name), name)
         exact.unlink()
         (parts / "Modelfile").write_text(text, "utf-8")
-        tasks.save(parts, adapter.task)
+        registry.write(parts, adapter.task)
         for part in sorted(parts.iterdir()):
             part.replace(out / part.name)
     merged = {name: out / _merged(wanted, name) for name in wanted.quantizations}
     for path in merged.values():
-        told(f"{path}: {quantize.makeup(path).line()}")
+        on_message(f"{path}: {quantize.makeup(path).line()}")
     if wanted.adapter:
-        told(f"{out / ADAPTER}: {(out / ADAPTER).stat().st_size:,} bytes")
+        on_message(f"{out / ADAPTER}: {(out / ADAPTER).stat().st_size:,} bytes")
     return Exported(out / "Modelfile", out / ADAPTER if wanted.adapter else None, merged)
 
 
@@ -146,7 +148,7 @@ def prove(
     done: Exported,
     compared: Sequence[str],
     asked: Sequence[Question],
-    told: Told,
+    on_message: OnMessage,
 ) -> dict[str, verify.Form]:
     """How often the exported files, and merged forms of the quantizations `compared` that are
     made for this only, answer as the trained adapter does; reference.jsonl beside an adapter.
@@ -166,8 +168,12 @@ def prove(
             if name not in done.merged:
                 merge(base.gguf, lora, path, name)
             forms[f"merged {name}"] = Weights(path, None, path.stem)
-        how = Completions(tasks.told(adapter.task), base.folder) if adapter.task else verify.DIGESTS
-        table = verify.verify(peft, base.folder, forms, asked, told, how)
+        how = (
+            Completions(registry.open_taught(adapter.task), base.folder)
+            if adapter.task
+            else verify.DIGESTS
+        )
+        table = verify.verify(peft, base.folder, forms, asked, on_message, how)
     if done.adapter and not adapter.task:
         verify.references(base.gguf, done.adapter, asked, done.modelfile.parent / "reference.jsonl")
     return table

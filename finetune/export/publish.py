@@ -14,7 +14,7 @@ from digest.model import modelfile
 from digest.model.install import create
 from finetune.export import privacy
 
-Told = Callable[[str], None]
+OnMessage = Callable[[str], None]
 CARD, MODELFILE = "README.md", "Modelfile"
 _KINDS = ("ollama", "hub")
 
@@ -87,26 +87,26 @@ def refuse(found: Sequence[privacy.Leak]) -> None:
     )
 
 
-def send(parcel: Parcel, told: Told, *, public: bool = False) -> str:
+def send(parcel: Parcel, on_message: OnMessage, *, public: bool = False) -> str:
     """Send it; return the address. Raises EngineUnavailable, EngineError, AccessError."""
     if parcel.kind == "ollama":
-        return _push(parcel, told)
-    return _upload(parcel, told, public)
+        return _push(parcel, on_message)
+    return _upload(parcel, on_message, public)
 
 
-def _push(parcel: Parcel, told: Told) -> str:
+def _push(parcel: Parcel, on_message: OnMessage) -> str:
     import httpx
     import ollama
 
     made = modelfile.parse((parcel.folder / MODELFILE).read_text("utf-8"))
-    create(made, parcel.folder, parcel.name, "", told)
+    create(made, parcel.folder, parcel.name, "", on_message)
     client = ollama.Client()
     status = ""
     try:
         for step in client.push(parcel.name, stream=True):
             status = step.status or ""
             part = f" {step.completed or 0:,} of {step.total:,}" if step.total else ""
-            told(f"{status}{part}")
+            on_message(f"{status}{part}")
     except ollama.ResponseError as error:
         if error.status_code == 401 or "authorized" in error.error:
             raise AccessError(
@@ -123,7 +123,7 @@ def _push(parcel: Parcel, told: Told) -> str:
     return f"https://ollama.com/{parcel.name}"
 
 
-def _upload(parcel: Parcel, told: Told, public: bool) -> str:
+def _upload(parcel: Parcel, on_message: OnMessage, public: bool) -> str:
     import httpx
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
@@ -131,7 +131,7 @@ def _upload(parcel: Parcel, told: Told, public: bool) -> str:
     hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), library_name="newsdigest")
     try:
         address = hub.create_repo(parcel.name, private=not public, exist_ok=True)
-        told(f"uploading to {address}")
+        on_message(f"uploading to {address}")
         done = hub.upload_folder(
             repo_id=parcel.name,
             folder_path=parcel.folder,

@@ -24,7 +24,7 @@ EXACT = ("F32", "F16", "BF16")
 ADAPTER = "base F16 + adapter"
 BUDGET = 400  # tokens of an answer: what runs longer is a loop, and compared up to here
 
-Told = Callable[[str], None]
+OnMessage = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,21 @@ def verify(
     base: Path,
     forms: Mapping[str, Weights],
     questions: Sequence[Question],
-    told: Told,
+    on_message: OnMessage,
     how: How = DIGESTS,
 ) -> dict[str, Form]:
     """Ask the adapter in the PEFT folder `peft` over the converted `base`, and each form."""
     given = {}
     # The trained model last: llama.cpp is many times slower in a process that has loaded torch.
     for name, weights in forms.items():
-        told(f"asking {len(questions)} questions of {name}")
+        on_message(f"asking {len(questions)} questions of {name}")
         given[name] = how.answers(EmbeddedEngine(weights, grammar=False, exact=True), questions)
-    told(f"asking {len(questions)} questions of the trained adapter")
+    on_message(f"asking {len(questions)} questions of the trained adapter")
     truth = how.answers(PeftEngine(base, peft), questions)
     table = {}
     for name, weights in forms.items():
         table[name] = Form(how.compare(truth, given[name]), makeup(weights.path))
-        told(f"{name}: {table[name].line()}")
+        on_message(f"{name}: {table[name].line()}")
     return table
 
 

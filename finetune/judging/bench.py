@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class JudgedRow:
     """A document and what each model made of it; None where its answer breaks the contract."""
 
     row: Row
@@ -103,14 +103,14 @@ def entries(
     rows: Sequence[Row],
     answers: Mapping[str, Sequence[Prediction]],
     fields: Sequence[str],
-) -> list[Entry]:
+) -> list[JudgedRow]:
     """The rows that every model has a prediction for, with these fields of them."""
     by_id = {name: {p.id: p for p in one} for name, one in answers.items()}
     found = []
     for row in rows:
         if all(row.id in one for one in by_id.values()):
             digests = {name: _only(one[row.id].digest, fields) for name, one in by_id.items()}
-            found.append(Entry(row, digests))
+            found.append(JudgedRow(row, digests))
     return found
 
 
@@ -122,7 +122,7 @@ def _only(digest: DigestFields | None, fields: Sequence[str]) -> DigestFields | 
 
 
 def compare(
-    found: Sequence[Entry], judge: Judge, rubric: Rubric, journal: Journal, progress: Progress
+    found: Sequence[JudgedRow], judge: Judge, rubric: Rubric, journal: Journal, progress: Progress
 ) -> list[Decision]:
     """A judge's decision on every two models' digests of every document, each asked in both
     orders. Raises what its engine raises; what was answered by then is kept.
@@ -151,7 +151,7 @@ def _orders(
 
 
 def _decision(
-    judge: Judge, entry: Entry, one: str, other: str, asked: Sequence[Question],
+    judge: Judge, entry: JudgedRow, one: str, other: str, asked: Sequence[Question],
     records: Mapping[str, Record],
 ) -> Decision:  # fmt: skip
     row, first, second = entry.row, entry.digests[one], entry.digests[other]
@@ -173,7 +173,7 @@ def _decision(
     return replace(bare, verdicts=both, refused=tuple(refused))
 
 
-def _longer(entry: Entry, one: str, other: str) -> str:
+def _longer(entry: JudgedRow, one: str, other: str) -> str:
     sizes = {name: _size(entry.digests[name]) for name in (one, other)}
     return "" if sizes[one] == sizes[other] else max(sizes, key=lambda name: sizes[name])
 
@@ -186,7 +186,7 @@ def _size(digest: DigestFields | None) -> int:
 
 
 def mark(
-    found: Sequence[Entry], judge: Judge, rubric: Rubric, journal: Journal, progress: Progress
+    found: Sequence[JudgedRow], judge: Judge, rubric: Rubric, journal: Journal, progress: Progress
 ) -> list[Marking]:
     """A judge's marks for every model's digest of every document. An invalid digest has the
     lowest marks, and nobody is asked.

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from digest.errors import ConfigError
-from finetune.judging.bench import Decision, Entry
+from finetune.judging.bench import Decision, JudgedRow
 from finetune.judging.questions import FIRST, SECOND, TIE
 
 NAME = "human"
 
 
-def read(path: Path, entries: Sequence[Entry], models: Sequence[str]) -> list[Decision]:
+def read(path: Path, entries: Sequence[JudgedRow], models: Sequence[str]) -> list[Decision]:
     """The decisions of a sheet with the columns `id`, `winner` and, where more than two models
     are judged, `one` and `other`. The winner is a model's name or `tie`.
 

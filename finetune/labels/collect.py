@@ -88,7 +88,7 @@ class Given:
 
 
 @dataclass
-class Report:
+class CollectReport:
     """What was found."""
 
     rows: int = 0
@@ -103,7 +103,7 @@ class Report:
         self.reasons[why] += 1
 
 
-def read(path: Path, given: Given, report: Report) -> Iterator[Labelled]:
+def read(path: Path, given: Given, report: CollectReport) -> Iterator[Labelled]:
     """The documents of a file, one at a time; labels and notes that a row has are kept.
 
     Raises ConfigError if the file cannot be read at all.
@@ -126,7 +126,9 @@ def read(path: Path, given: Given, report: Report) -> Iterator[Labelled]:
         yield row
 
 
-def of_document(document: Document, spec: str, given: Given, report: Report) -> Iterator[Labelled]:
+def of_document(
+    document: Document, spec: str, given: Given, report: CollectReport
+) -> Iterator[Labelled]:
     """The stories of what a source brought. What came by mail is private unless it is said."""
     kind = spec.partition(":")[0].partition("+")[0]
     for item in document.items:
@@ -166,7 +168,9 @@ def _media_type(path: Path) -> MediaType | None:
     return "message/rfc822" if _MESSAGE.match(head) else None
 
 
-def _saved(path: Path, media_type: MediaType, given: Given, report: Report) -> Iterator[Labelled]:
+def _saved(
+    path: Path, media_type: MediaType, given: Given, report: CollectReport
+) -> Iterator[Labelled]:
     """The stories of one page or message."""
     spec = f"{'mailbox' if media_type == 'message/rfc822' else 'web'}:{path.name}"
     with _opened(path) as file:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from digest.records import fingerprint
-from finetune.labels.collect import Report
+from finetune.labels.collect import CollectReport
 from finetune.labels.labelled import Labelled
 
 
@@ -16,7 +16,7 @@ class Collection:
     A line that a kill tore is cut off. Of a row only id and hash are held.
     """
 
-    def __init__(self, path: Path, report: Report) -> None:
+    def __init__(self, path: Path, report: CollectReport) -> None:
         self._report = report
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a+b")

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from digest.errors import ConfigError, DigestError
 from finetune.config import Config, load
 from finetune.search.space import Range, Search
-from finetune.train.loop import Told
+from finetune.train.loop import OnProgress
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -35,7 +35,7 @@ class Run(Protocol):
     """Trains a configuration; the folder of the adapter, or None if it was stopped."""
 
     def __call__(
-        self, config: Config, *, resume: bool, stop: Callable[[], bool], told: Told
+        self, config: Config, *, resume: bool, stop: Callable[[], bool], on_progress: OnProgress
     ) -> Path | None:
         """As finetune.train.train."""
         ...
@@ -164,10 +164,12 @@ class Worker:
         self._search = plan.config.search
         self._study = open_study(plan)
 
-    def work(self, told: Callable[["Trial", int, int, dict[str, Any]], None] | None = None) -> None:
+    def work(
+        self, on_progress: Callable[["Trial", int, int, dict[str, Any]], None] | None = None
+    ) -> None:
         """Until enough trials ended, or `stop` says so; that trial is queued again.
 
-        `told` gets the trial and what finetune.train.loop tells. Raises ConfigError.
+        `on_progress` gets the trial and what finetune.train.loop tells. Raises ConfigError.
         """
         while not self._stop():
             claimed = self._claim()
@@ -178,7 +180,7 @@ class Worker:
                 continue
             trial, lock = claimed
             try:
-                self._try(trial, told)
+                self._try(trial, on_progress)
             finally:
                 lock.release()
 
@@ -250,19 +252,19 @@ class Worker:
     def _try(
         self,
         trial: "Trial",
-        told: Callable[["Trial", int, int, dict[str, Any]], None] | None,
+        on_progress: Callable[["Trial", int, int, dict[str, Any]], None] | None,
     ) -> None:
         """Run a trial to its end, and tell the study how it ended."""
         optuna = _optuna()
         state = optuna.trial.TrialState
         out = self._plan.folder / "trials" / trial.user_attrs["folder"]
         began = time.monotonic()
-        watch = _Watch(trial, self._search, optuna.TrialPruned, told)
+        watch = _Watch(trial, self._search, optuna.TrialPruned, on_progress)
         try:
             config = _placed(self._plan.of(dict(trial.params)), out)
             resume = _ready(out)
             watch.replay(out)
-            adapter = self._run(config, resume=resume, stop=self._stop, told=watch)
+            adapter = self._run(config, resume=resume, stop=self._stop, on_progress=watch)
         except optuna.TrialPruned:
             self._end(trial, out, began, state.PRUNED)
         except (DigestError, RuntimeError, ValueError, MemoryError) as error:
@@ -293,9 +295,14 @@ class _Watch:
         trial: "Trial",
         search: Search,
         pruned: type[Exception],
-        told: Callable[["Trial", int, int, dict[str, Any]], None] | None,
+        on_progress: Callable[["Trial", int, int, dict[str, Any]], None] | None,
     ) -> None:
-        self._trial, self._search, self._pruned, self._told = trial, search, pruned, told
+        self._trial, self._search, self._pruned, self._on_progress = (
+            trial,
+            search,
+            pruned,
+            on_progress,
+        )
         self._values: list[float] = []
 
     @property
@@ -310,13 +317,13 @@ class _Watch:
 
     def __call__(self, done: int, total: int, entry: dict[str, Any]) -> None:
         """Told by the training loop after each step; raises to end the run."""
-        if self._told:
-            self._told(self._trial, done, total, entry)
+        if self._on_progress:
+            self._on_progress(self._trial, done, total, entry)
         if self._take(done, total, entry) and done < total and self._trial.should_prune():
             raise self._pruned
 
     def replay(self, out: Path) -> None:
-        """Take what an earlier attempt at this run has told."""
+        """Take over what an earlier attempt at this run reported."""
         log = out / "log.jsonl"
         lines = log.read_text("utf-8").splitlines() if log.exists() else []
         total = 0

@@ -1,1 +1,1 @@
-"""What a model can learn: one module a task, over the protocols of `base`."""
+"""What a model can learn: a module a task, over the protocols of `base`, opened by `registry`."""

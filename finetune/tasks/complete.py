@@ -13,7 +13,9 @@ from digest.model.verify import Agreement, Question
 from digest.model.weights import Weights
 from digest.protocols import Answer
 from finetune.export.modelfile import ends
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
+from finetune.tasks.base import Task
+from finetune.tasks.examples import END
 
 BUDGET = 48  # tokens of the completions that forms are compared by
 
@@ -42,7 +44,7 @@ class Model:
     """A model, the task that it was taught, and what ends its texts."""
 
     writer: Writer
-    task: tasks.Task
+    task: Task
     stops: tuple[str, ...]
 
     def complete(
@@ -51,7 +53,7 @@ class Model:
         """What the model writes. Raises ConfigError if the prompt lacks something, or the engine
         fails.
         """
-        prompt = self.task.prompt(given) or tasks.END  # where texts begin
+        prompt = self.task.prompt(given) or END  # where texts begin
         answer = self.writer.complete(prompt, max_tokens, self.stops, temperature, seed)
         if answer.finish == "error":
             raise ConfigError(f"the model could not go on: {answer.error}")
@@ -62,7 +64,7 @@ def trained(base: Path, adapter: Path) -> Model:
     """The adapter in a PEFT folder over the converted `base`. Raises ConfigError."""
     from finetune.evaluation.engines import PeftEngine
 
-    task = tasks.told(tasks.saved(adapter))
+    task = registry.open_taught(registry.read(adapter))
     return Model(PeftEngine(base, adapter), task, tuple(ends(base)))
 
 
@@ -77,7 +79,7 @@ def exported(file: Path) -> Model:
     if not file.is_file() or not beside.is_file():
         raise ConfigError(f"there is no model {file} with a Modelfile beside it; export one")
     stops = modelfile.parse(beside.read_text("utf-8")).parameters.get("stop", [])
-    task = tasks.told(tasks.saved(file.parent))
+    task = registry.open_taught(registry.read(file.parent))
     engine = EmbeddedEngine(Weights(file, None, file.stem), grammar=False)
     return Model(engine, task, tuple(stops))
 
@@ -108,7 +110,7 @@ class Characters(Agreement):
 class Completions:
     """How the models of a task are asked and compared (finetune.export.verify.How)."""
 
-    def __init__(self, task: tasks.Task, base: Path) -> None:
+    def __init__(self, task: Task, base: Path) -> None:
         self._task, self._stops = task, ends(base)
 
     def answers(self, engine: Writer, questions: Sequence[Question]) -> list[str]:

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from digest.grammar import answer_budget
 from digest.model.modelfile import Modelfile
 from digest.prompt import chatml, messages
 from digest.schema import Row
 from finetune.config import Data
-from finetune.data import encoding, formats, quotes
+from finetune.data import encoding, formats, label_counts, quotes
 from finetune.export import modelfile
-from finetune.tasks.base import Examples, Given
-
-if TYPE_CHECKING:
-    from finetune.train.learner import Trainable
+from finetune.tasks.base import Examples, Given, Trainable
 
 
 class Digests:
@@ -26,7 +22,7 @@ class Digests:
     def __init__(self, how: Data) -> None:
         self._how = how
 
-    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+    def read(self, how: Data, report: formats.ReadReport) -> Iterator[Row]:
         """Rows of any common shape."""
         rows = formats.stream(how.rows, report, how.columns)
         if how.quotes is None:
@@ -43,7 +39,7 @@ class Digests:
         return encoding.validation(rows, self._how, tokenizer)
 
     def examine(
-        self, learner: "Trainable", rows: Sequence[Row], tokenizer: encoding.Tokenizer
+        self, learner: Trainable, rows: Sequence[Row], tokenizer: encoding.Tokenizer
     ) -> dict[str, float]:
         """The answers, measured field by field."""
         from finetune.train.examine import examine
@@ -52,9 +48,7 @@ class Digests:
 
     def described(self, rows: Sequence[Row]) -> Iterator[str]:
         """The labels, field by field."""
-        from finetune.train.check import labels
-
-        return labels(rows)
+        return label_counts.described(rows)
 
     def prompt(self, given: Given) -> str:
         """Title and text, or the text alone."""

@@ -15,8 +15,8 @@ from finetune.evaluation.engines import PeftEngine
 from finetune.evaluation.stats import Ratio, difference, interval
 from finetune.export.adapters import WEIGHTS
 from finetune.export.modelfile import ends
-from finetune.tasks import base as tasks
-from finetune.tasks.base import Sample
+from finetune.tasks import registry
+from finetune.tasks.base import Sample, Task
 from finetune.tasks.complete import Model
 from finetune.train.base import Tokens
 
@@ -107,12 +107,12 @@ def compare(
     """Ask the converted `base` and the adapter over it the same. `data` are prepared rows; the
     first `rows` of them are measured. Raises ConfigError, WeightsError.
     """
-    taught = tasks.saved(adapter)
+    taught = registry.read(adapter)
     written, losses = [], []
     held = _held(data, rows) if data else []
     for folder in (None, adapter):
         engine = PeftEngine(base, folder)
-        model = Model(engine, tasks.told(taught), tuple(ends(base)))
+        model = Model(engine, registry.open_taught(taught), tuple(ends(base)))
         try:
             given = [{"prompt": prompt} for prompt in prompts]
             written.append([model.complete(g, max_tokens, temperature, seed) for g in given])
@@ -143,7 +143,7 @@ def _held(data: Path, most: int) -> list[Sample]:
 
 
 def _losses(
-    engine: PeftEngine, task: tasks.Task, tokens: Tokens, held: Sequence[Sample]
+    engine: PeftEngine, task: Task, tokens: Tokens, held: Sequence[Sample]
 ) -> list[tuple[float, int]]:
     """Of each row the summed cross entropy of what is learnt of it, and its tokens."""
     found = []

@@ -23,11 +23,11 @@ from finetune.evaluation.rouge import rouge
 from finetune.evaluation.stats import Ratio, interval
 from finetune.export import modelfile
 from finetune.labels.guide import Wish
-from finetune.tasks.base import Examples, Given, Shuffled
+from finetune.tasks.base import Examples, Given, Trainable
+from finetune.tasks.examples import Shuffled
 
 if TYPE_CHECKING:
     from finetune.evaluation.bertscore import BertScore
-    from finetune.train.learner import Trainable
 
 FIELD = "summary"
 _LONGEST = 1000  # characters, by the contract
@@ -51,7 +51,7 @@ class Summaries:
             {"role": "user", "content": user(title, text)},
         ]
 
-    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+    def read(self, how: Data, report: formats.ReadReport) -> Iterator[Row]:
         """Documents with a summary that is not much longer than was asked for."""
         report.container, numbered = containers.records(how.rows)
         return formats.counted(numbered, report, partial(self._rows, how.columns))
@@ -72,7 +72,7 @@ class Summaries:
         return [self._example(row, cap, tokenizer) for row in rows]
 
     def examine(
-        self, learner: "Trainable", rows: Sequence[Row], tokenizer: Tokenizer
+        self, learner: Trainable, rows: Sequence[Row], tokenizer: Tokenizer
     ) -> dict[str, float]:
         """ROUGE-Lsum of the answers."""
         examples = self.fixed(rows, tokenizer)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from digest.cutting import shorten
 from digest.errors import ConfigError
@@ -27,10 +27,8 @@ from finetune.config import Data
 from finetune.data import containers, formats
 from finetune.data.encoding import Example, Tokenizer
 from finetune.export import modelfile
-from finetune.tasks.base import Examples, Given, Sample, Shuffled, end, fit
-
-if TYPE_CHECKING:
-    from finetune.train.learner import Trainable
+from finetune.tasks.base import Examples, Given, Sample, Trainable
+from finetune.tasks.examples import Shuffled, end, fit
 
 MARK = "generate"
 _CUT, _HERE = "\ue000", "\ue001"  # private characters: no template writes them
@@ -76,7 +74,7 @@ class Template:
         given = before.rstrip(" ")
         return given, before[len(given) :] + after.replace(_CUT, "")
 
-    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+    def read(self, how: Data, report: formats.ReadReport) -> Iterator[Row]:
         """JSON lines, a JSON array, CSV or Parquet with the columns that the template names."""
         report.container, numbered = containers.records(how.rows)
         return formats.counted(numbered, report, partial(self._rows, how.columns))
@@ -90,7 +88,7 @@ class Template:
         return [self._example(row, tokenizer) for row in rows]
 
     def examine(
-        self, learner: "Trainable", rows: Sequence[Row], tokenizer: Tokenizer
+        self, learner: Trainable, rows: Sequence[Row], tokenizer: Tokenizer
     ) -> dict[str, float]:
         """How well the model expects what it is to generate."""
         return fit(learner, self.fixed(rows, tokenizer))

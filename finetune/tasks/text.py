@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from digest.errors import ConfigError
 from digest.model.modelfile import Modelfile
@@ -25,10 +24,8 @@ from finetune.config import Data
 from finetune.data import containers, formats
 from finetune.data.encoding import Example, Tokenizer
 from finetune.export import modelfile
-from finetune.tasks.base import END, Examples, Given, Sample, Shuffled, end, fit
-
-if TYPE_CHECKING:
-    from finetune.train.learner import Trainable
+from finetune.tasks.base import Examples, Given, Sample, Trainable
+from finetune.tasks.examples import END, Shuffled, end, fit
 
 PLAIN = {".txt", ".text", ".md", ".markdown"}
 PIECE = 20_000  # characters of a row: a book is many rows of one group
@@ -44,7 +41,7 @@ class Text:
     def __init__(self, how: Data) -> None:
         self._length = how.length
 
-    def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
+    def read(self, how: Data, report: formats.ReadReport) -> Iterator[Row]:
         """JSON lines, a JSON array, CSV or Parquet with a text in each record; or plain text
         (told by its name), with <|endoftext|> between documents.
         """
@@ -63,7 +60,7 @@ class Text:
         return [window for row in rows for window in self._windows(row, tokenizer)]
 
     def examine(
-        self, learner: "Trainable", rows: Sequence[Row], tokenizer: Tokenizer
+        self, learner: Trainable, rows: Sequence[Row], tokenizer: Tokenizer
     ) -> dict[str, float]:
         """How well the model expects these texts."""
         return fit(learner, self.fixed(rows, tokenizer))

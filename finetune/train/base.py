@@ -66,16 +66,16 @@ def quietly() -> Iterator[None]:
     """No progress bars and advice from transformers: they are not this program's messages."""
     from transformers.utils import logging
 
-    told: Any = logging  # it is not typed
-    level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
-    told.set_verbosity_error()
-    told.disable_progress_bar()
+    library: Any = logging  # it is not typed
+    level, bars = library.get_verbosity(), library.is_progress_bar_enabled()
+    library.set_verbosity_error()
+    library.disable_progress_bar()
     try:
         yield
     finally:
-        told.set_verbosity(level)
+        library.set_verbosity(level)
         if bars:
-            told.enable_progress_bar()
+            library.enable_progress_bar()
 
 
 def _pretokenizer(source: Path) -> str:

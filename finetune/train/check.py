@@ -4,14 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import fmean, median
 
-from digest.schema import FIELDS, LIST_FIELDS, Row
+from digest.schema import FIELDS, Row
 from finetune.config import Config
 from finetune.data import encoding
 from finetune.data.prepared import Prepared, described
 from finetune.data.split import common, normal, number, repeated
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
 
 _EDGES = (64, 128, 256, 512, 1024, 2048)
 _BAR = 40  # characters
@@ -25,7 +24,7 @@ def report(
     train, held = prepared.train, prepared.validation
     yield from described(prepared.facts)
     yield from leaks(train, held)
-    task = tasks.of(config)
+    task = registry.open_task(config)
     yield from task.described(train)
     examples = task.epoch(train, tokenizer, config.train.seed)
     prompts, answers, cut = [], [], 0
@@ -66,36 +65,6 @@ def leaks(train: Sequence[Row], held: Sequence[Row]) -> Iterator[str]:
         yield f"{what} on both sides of the split: {both}"
     texts = (one for rows in (train, held) for one in hashes(rows, keys["texts"]))
     yield f"texts that occur more than once: {repeated(texts)}"
-
-
-def labels(rows: Sequence[Row]) -> Iterator[str]:
-    """What the labels are like, field by field."""
-    sizes: dict[str, list[int]] = {name: [] for name in FIELDS}
-    entries: dict[str, Counter[str]] = {name: Counter() for name in LIST_FIELDS}
-    for row in rows:
-        for name, value in row.digest.as_dict().items():
-            sizes[name].append(value if isinstance(value, int) else len(value))
-            if name in entries:
-                entries[name].update(value)
-    yield "labels"
-    for name, counts in sizes.items():
-        if not counts:
-            yield f"  {name}: none"
-            continue
-        head = f"  {name}: {len(counts)} rows, "
-        if name in entries:
-            empty = sum(not count for count in counts) / len(counts)
-            often = ", ".join(f"{entry} {n}" for entry, n in entries[name].most_common(3))
-            yield (
-                f"{head}{fmean(counts):.1f} entries on average, {empty:.0%} empty, "
-                f"{len(entries[name])} different ({often})"
-            )
-        elif name == "relevance_score":
-            spread = Counter(counts)
-            shares = " ".join(f"{score}:{spread[score]}" for score in sorted(spread))
-            yield f"{head}median {median(counts):g} ({shares})"
-        else:
-            yield f"{head}{median(counts):g} characters in the middle, {max(counts)} at most"
 
 
 def histogram(name: str, lengths: Sequence[int]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 `accelerate launch` or `torchrun` starts the processes and tells each its place. All of them make
 the same plan from the same rows; the gradients of a step are summed over the processes before its
 update, so a step is what one process would make of it. The first process alone writes and
-examines; what it decides is told to the others. Without a launcher there is one process, and
+examines; what it decides is broadcast to the others. Without a launcher there is one process, and
 nothing here does anything.
 """
 
@@ -55,7 +55,7 @@ class World:
 
             torch.distributed.barrier()
 
-    def told(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         """What the first process makes; it is made there alone."""
         if self.size == 1:
             return make()

@@ -10,7 +10,7 @@ from digest.schema import FIELDS, LIST_FIELDS, Row, parse
 from finetune.data.encoding import Example, Tokenizer
 from finetune.evaluation import metrics
 from finetune.evaluation.predictions import Prediction
-from finetune.train.learner import Trainable
+from finetune.tasks.base import Trainable
 
 _SCORES = 9  # the largest error of a relevance score
 
@@ -56,7 +56,7 @@ class Best:
     step: int = 0
     waited: int = 0
 
-    def told(self, step: int, score: float) -> bool:
+    def record(self, step: int, score: float) -> bool:
         """Take note of an examination; return whether it is the best. Of equals the later is
         the best, but only a better one is worth waiting for.
         """

@@ -8,49 +8,16 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from digest.errors import ConfigError
 from finetune.config import Config
 from finetune.data import encoding
 from finetune.export.adapters import WEIGHTS, WHOLE, Adapter, read_gguf
-from finetune.tasks import base as tasks
 from finetune.train import distributed
 
 if TYPE_CHECKING:
     import torch
-
-
-class Trainable(Protocol):
-    """What the training loop asks of a model, wherever it is trained."""
-
-    def step(
-        self, micros: Sequence[Sequence[encoding.Example]], lr: float
-    ) -> tuple[float, float | None, int]:
-        """One optimiser step; returns mean loss of the answer tokens, gradient norm (None where
-        it is not known), tokens.
-        """
-        ...
-
-    def loss(self, examples: Sequence[encoding.Example]) -> float:
-        """Mean loss of the answer tokens, without learning."""
-        ...
-
-    def answer(self, examples: Sequence[encoding.Example]) -> list[tuple[int, ...]]:
-        """What the model answers to the prompts, greedily, up to its stop token."""
-        ...
-
-    def save(self, folder: Path, state: dict[str, Any]) -> None:
-        """Write a checkpoint: the adapter in PEFT's format, and what `restore` needs."""
-        ...
-
-    def restore(self, folder: Path) -> dict[str, Any]:
-        """Load a checkpoint; return the `state` it was saved with."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what is held elsewhere."""
-        ...
 
 
 class Learner:
@@ -283,7 +250,6 @@ class Learner:
             tensors[head] = tensors[table].clone()
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
         self.peft.peft_config["default"].save_pretrained(str(folder))
-        tasks.save(folder, tasks.settings(self.config))
         return folder
 
 

@@ -22,14 +22,15 @@ from digest.schema import Row
 from finetune.config import Config, Train
 from finetune.data import encoding
 from finetune.export.adapters import CONFIG, WEIGHTS
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
+from finetune.tasks.base import Examples, Trainable
 from finetune.train import distributed
 from finetune.train.examine import Best
-from finetune.train.learner import Learner, Trainable
+from finetune.train.learner import Learner
 from finetune.train.threads import prepare
 
 Log = Callable[[dict[str, Any]], None]
-Told = Callable[[int, int, dict[str, Any]], None]
+OnProgress = Callable[[int, int, dict[str, Any]], None]
 
 
 class Plan(Sequence[list[list[encoding.Example]]]):
@@ -40,8 +41,8 @@ class Plan(Sequence[list[list[encoding.Example]]]):
     def __init__(self, rows: Sequence[Row], config: Config, tokenizer: encoding.Tokenizer) -> None:
         how = config.train
         self._batch, self._micro_tokens = how.batch, how.micro_tokens
-        task = tasks.of(config)
-        self._places: list[tuple[tasks.Examples, int]] = []  # epoch and first example of each step
+        task = registry.open_task(config)
+        self._places: list[tuple[Examples, int]] = []  # epoch and first example of each step
         self.tokens = 0  # that go through the model, without padding
         for number in range(math.ceil(how.epochs)):
             epoch = task.epoch(rows, tokenizer, how.seed + number)
@@ -87,17 +88,18 @@ def train(
     *,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
-    told: Told = lambda _done, _total, _entry: None,
+    on_progress: OnProgress = lambda _done, _total, _entry: None,
     make: Callable[[Config, Path], Trainable] = Learner,
 ) -> Path | None:
     """Train on `rows` = (training, validation); return the folder of the adapter: the best
     examined one, or the last where nothing is examined.
 
-    Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. After each step `told`
-    gets the steps done, their total and what was logged, and `stop` is asked: if it says so, the
-    run ends with a checkpoint and None is returned. `make` is what trains: this process, or what a
-    backend puts in its place (finetune.backends). Of several processes (`distributed`) the
-    first one writes, and is told. Raises ConfigError.
+    Writes `out/log.jsonl`, `out/checkpoints/step-N/` and `out/adapter/`. After each step
+    `on_progress` gets the steps done, their total and what was logged, and `stop` is asked: if it
+    says so, the run ends with a checkpoint and None is returned. `make` is what trains: this
+    process, or what a backend puts in its place (finetune.backends). Of several processes
+    (`distributed`) the first one writes, and is the one that `on_progress` hears of. Raises
+    ConfigError.
     """
     threads = prepare(config.train.threads)
     import torch
@@ -116,7 +118,7 @@ def train(
     with ExitStack() as stack:
         learner = make(config, base)
         stack.callback(learner.close)
-        state = learner.restore(checkpoint) if checkpoint else {}
+        state = _restore(learner, config, checkpoint)
         start, spent = int(state.get("step", 0)), float(state.get("elapsed", 0.0))
         best = Best(**state.get("best", {}))
         step, total = start, len(plan)
@@ -133,19 +135,19 @@ def train(
             entry = {
                 "step": step, "loss": loss, "lr": lr, "norm": norm, "tokens": tokens,
                 "tokens_s": tokens / (now - tick), "elapsed": spent + now - began,
-                **world.told(partial(watch, learner, step, step == total)),
+                **world.broadcast(partial(watch, learner, step, step == total)),
             }  # fmt: skip
-            improved = "exam" in entry and best.told(step, entry["exam"]["score"])
+            improved = "exam" in entry and best.record(step, entry["exam"]["score"])
             last = step == total or 0 < how.patience <= best.waited
             log(entry)
             if world.leads:
-                told(step, total, entry)
+                on_progress(step, total, entry)
             stopping = not last and world.any(stop())
             due = time.monotonic() - saved >= 60 * how.checkpoint_minutes
             if world.leads and (last or stopping or improved or due):
                 elapsed = spent + time.monotonic() - began
                 state = {"step": step, "elapsed": elapsed, "best": asdict(best)}
-                learner.save(_checkpoint(out, step), state)
+                _save(learner, config, state)
                 _forget(out, how.keep, best.step)
                 saved = time.monotonic()
             if stopping:
@@ -154,7 +156,7 @@ def train(
                 break
         if 0 < how.patience <= best.waited:
             log({"event": "no better examination", "since": best.step, "waited": best.waited})
-    return world.told(partial(_finish, config, best.step or total))
+    return world.broadcast(partial(_finish, config, best.step or total))
 
 
 class _Watch:
@@ -165,7 +167,7 @@ class _Watch:
     def __init__(self, rows: Sequence[Row], config: Config, tokenizer: encoding.Tokenizer) -> None:
         self._how, self._tokenizer = config.train, tokenizer
         self._rows = rows[: self._how.examine_rows]
-        self._task = tasks.of(config)
+        self._task = registry.open_task(config)
         self._held = self._task.fixed(rows[: self._how.validate_rows], tokenizer)
 
     def __call__(self, learner: Trainable, step: int, last: bool) -> dict[str, Any]:
@@ -179,13 +181,29 @@ class _Watch:
         return seen
 
 
+def _save(learner: Trainable, config: Config, state: dict[str, Any]) -> None:
+    """Write the checkpoint of a step, and beside its weights what they were taught."""
+    folder = _checkpoint(config.out, state["step"])
+    learner.save(folder, state)
+    registry.write(folder, registry.settings(config))
+
+
+def _restore(learner: Trainable, config: Config, folder: Path | None) -> dict[str, Any]:
+    """Load a checkpoint; return its `state`, {} where there is none."""
+    if folder is None:
+        return {}
+    if distributed.world().leads:  # a kill may have come between the two writes of `_save`
+        registry.write(folder, registry.settings(config))
+    return learner.restore(folder)
+
+
 def _finish(config: Config, step: int) -> Path:
     """Make `out/adapter` of a checkpoint."""
     target = config.out / "adapter"
     target.mkdir(exist_ok=True)
     for name in (WEIGHTS, CONFIG):
         shutil.copyfile(_checkpoint(config.out, step) / name, target / name)
-    tasks.save(target, tasks.settings(config))
+    registry.write(target, registry.settings(config))
     return target
 
 

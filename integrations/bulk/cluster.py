@@ -12,7 +12,7 @@ from typing import Any
 from digest.errors import ConfigError, EngineUnavailable
 from digest.model.cpu import allowed_cores
 from integrations.bulk.portions import Portion
-from integrations.bulk.work import Ask, Worker
+from integrations.bulk.work import Worker, WorkOrder
 
 LOCAL = "local"  # the address of a cluster of one's own, that ends with the job
 _PATIENCE = 5.0  # seconds to find a cluster
@@ -21,7 +21,7 @@ _PATIENCE = 5.0  # seconds to find a cluster
 class _Actor:
     """A worker as Ray Data calls it: a table of portions in, a table of numbers out."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: WorkOrder) -> None:
         self._worker = Worker(ask)
 
     def __call__(self, batch: Any) -> dict[str, list[int]]:
@@ -29,7 +29,7 @@ class _Actor:
 
 
 def work(
-    portions: Sequence[Portion], ask: Ask, address: str = LOCAL, workers: int = 0
+    portions: Sequence[Portion], ask: WorkOrder, address: str = LOCAL, workers: int = 0
 ) -> Iterator[int]:
     """Digest portions by `workers` actors (0: one a core), each with `ask.threads`; yield the rows
     of each portion that is done.

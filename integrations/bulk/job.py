@@ -15,7 +15,7 @@ from digest.schema import FIELDS, select
 from digest.settings import Settings
 from integrations.bulk import cluster
 from integrations.bulk.portions import NAME, Portion, imported, inputs, portions
-from integrations.bulk.work import HIDDEN, Ask
+from integrations.bulk.work import HIDDEN, WorkOrder
 
 SIZE = 256  # rows of a portion: what a kill can cost each worker
 MANIFEST = "bulk.json"
@@ -82,7 +82,7 @@ def _run(
 ) -> Totals:
     engine, _ = open_engine(settings.engine, settings)  # `auto` is decided once, for all workers
     engine.close()
-    ask = Ask(
+    ask = WorkOrder(
         str(out), select(fields), engine.name, engine.model, settings.ollama, settings.embedded
     )
     made_with = {
@@ -143,7 +143,7 @@ def _note(out: Path, told: dict[str, Any]) -> None:
     part.replace(out / MANIFEST)
 
 
-def _counted(out: Path, planned: Sequence[Portion], ask: Ask, made: int) -> Totals:
+def _counted(out: Path, planned: Sequence[Portion], ask: WorkOrder, made: int) -> Totals:
     """Looks at every file once more. Raises ConfigError if one is not what it was to be."""
     parquet = imported()
     refused = degraded = 0

@@ -21,7 +21,7 @@ HIDDEN = "."  # begins the names of files that are being written
 
 
 @dataclass(frozen=True)
-class Ask:
+class WorkOrder:
     """What is wanted of every row, by whom, and where it goes: all that a worker must know."""
 
     out: str
@@ -56,7 +56,7 @@ class Ask:
 class Worker:
     """Digests portion after portion with one engine."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: WorkOrder) -> None:
         self._ask = ask
         self._engine = ask.open()
         self._reader: tuple[str, Reader] | None = None

@@ -1,1 +1,1 @@
-"""Google: sign-in, one small REST client, and what its errors mean."""
+"""Google: sign-in, its client with our pacing and repetition, and what its errors mean."""

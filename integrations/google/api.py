@@ -1,17 +1,20 @@
-"""One small client for Google's REST APIs: sign-in, pacing, back-off, and errors with a cause.
+"""Google's own client in the name of one account: pacing, back-off, and errors with a cause.
 
-No batch HTTP. A request that is not idempotent is repeated only after `unless` has asked Google
-whether the first one took effect.
+google-api-python-client makes the requests from the discovery documents that it ships and reads
+the answers; when they are sent, and whether again, is decided here: Retry-After is honoured, and
+what is not idempotent is repeated only after `unless` has asked Google whether the first request
+took effect.
 """
 
+import json
 import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from digest.errors import AccessError
 from digest.settings import GoogleSettings
@@ -19,22 +22,20 @@ from integrations.google import auth, diagnosis
 from integrations.google.diagnosis import GoogleUnavailable
 
 if TYPE_CHECKING:
-    from requests import Response
+    import httplib2
 
 log = logging.getLogger(__name__)
 # It tells of each of its own repetitions; what matters of them is said here, in one sentence.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
-# The one place that knows Google's hosts; `[google] root` takes the place of all of them.
-ROOTS = {"gmail": "https://gmail.googleapis.com", "drive": "https://www.googleapis.com"}
-TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two packets
 LONGEST_WAIT = 64.0  # seconds between two tries, unless Retry-After asks for more
 UNITS_A_MINUTE = 3000  # half of what projects made since May 2026 may use for one user
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
-class RateLimiter:
+class QuotaBucket:
     """A token bucket over quota units, so that Google need not say "slower"."""
 
     def __init__(self, units_a_minute: float, burst: float = 500.0) -> None:
@@ -50,15 +51,6 @@ class RateLimiter:
         self._at = now
         if self._left < 0:
             time.sleep(-self._left / self._rate)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer of Google: status, decoded JSON ({} if there was no body) and headers."""
-
-    status: int
-    body: Json
-    headers: Mapping[str, str]
 
 
 class _Failed(Exception):
@@ -79,56 +71,69 @@ class Api:
     def __init__(self, account: auth.Account, settings: GoogleSettings, *scopes: str) -> None:
         auth.require(account, *scopes)
         try:
-            from google.auth.transport.requests import AuthorizedSession
+            import googleapiclient  # noqa: F401
+
+            from integrations.google.transport import Transport
         except ImportError:
             raise AccessError(diagnosis.PACKAGES) from None
         self.account = account
         self._root = settings.root.rstrip("/")
         self._patience = settings.patience
-        self._pace = RateLimiter(UNITS_A_MINUTE)
-        self._session = AuthorizedSession(auth.credentials(account, scopes))  # type: ignore[no-untyped-call]
+        self._pace = QuotaBucket(UNITS_A_MINUTE)
+        self._transport = Transport(auth.credentials(account, scopes))
 
-    def url(self, path: str) -> str:
-        """The address of `/gmail/...`, `/drive/...` or `/upload/drive/...`."""
-        service = path.removeprefix("/upload").split("/")[1]
-        return (self._root or ROOTS[service]) + path
+    @cached_property
+    def mailbox(self) -> Any:
+        """The client's `users` of Gmail: what `messages()`, `labels()` and `history()` hang on."""
+        return self._service("gmail", "v1").users()
 
-    def get(self, path: str, what: str, units: float = 5, **params: Any) -> Json:
-        """A GET; parameters that are None or "" are left out. Returns the decoded body."""
-        given = {name: value for name, value in params.items() if value not in (None, "")}
-        return self.call("GET", path, what, params=given, units=units).body
+    @cached_property
+    def files(self) -> Any:
+        """The client's `files` of Drive."""
+        return self._service("drive", "v3").files()
 
-    def call(
+    def _service(self, name: str, version: str) -> Any:
+        """A service of the client, from the document that it ships: nothing is fetched."""
+        from googleapiclient import discovery, discovery_cache
+
+        document = json.loads(discovery_cache.get_static_doc(name, version))
+        if self._root:  # not `api_endpoint`: uploads take no notice of it
+            document["rootUrl"] = f"{self._root}/"
+        return discovery.build_from_document(document, http=self._transport)
+
+    def run(
         self,
-        method: str,
-        path: str,
+        request: Any,
         what: str,
-        *,
         units: float = 5,
-        accept: tuple[int, ...] = (200, 201, 204),
         unless: Callable[[], Json | None] | None = None,
-        repeat: bool = True,
-        binary: bool = False,
-        **request: Any,
-    ) -> Reply:
-        """A request, repeated with jittered exponential back-off while that can help.
+    ) -> Any:
+        """The answer to a request of the client: decoded JSON, bytes of what is no JSON."""
+        return self.repeat(lambda: whole(request.execute()), what, units, unless)
 
-        `path` may be a whole address that Google gave. `what` says for people what is done.
-        `unless` is asked before a repetition; what it returns is taken for the answer. Without
-        `repeat` the first failure is the last. A `binary` answer is no JSON; its body comes as
-        {"content": bytes}.
+    def repeat(
+        self,
+        call: Callable[[], T],
+        what: str,
+        units: float = 5,
+        unless: Callable[[], T | None] | None = None,
+    ) -> T:
+        """What `call` returns; after a failure it is called again, with jittered exponential
+        back-off, while that can help.
+
+        `what` says for people what is done. `unless` is asked before a repetition; what it
+        returns is taken for the answer.
         """
-        address = path if "://" in path else self.url(path)
         waited, tries = 0.0, 0
         while True:
             self._pace.take(units)
             tries += 1
             try:
-                return self._once(method, address, accept, request, what, binary=binary)
+                return self._once(call, what)
             except _Failed as failed:
                 wait = max(failed.after, jittered(tries))
                 log.debug("cannot %s: %s", what, failed)
-                if not repeat or waited + wait > self._patience:
+                if waited + wait > self._patience:
                     raise GoogleUnavailable(
                         f"cannot {what} now: {failed}, after {tries} tries; the work is kept, "
                         "try again later"
@@ -136,28 +141,15 @@ class Api:
             time.sleep(wait)
             waited += wait
             if unless is not None and (found := unless()) is not None:
-                return Reply(200, found, {})
+                return found
 
-    def _once(
-        self,
-        method: str,
-        address: str,
-        accept: tuple[int, ...],
-        request: Json,
-        what: str,
-        *,
-        binary: bool,
-    ) -> Reply:
+    def _once(self, call: Callable[[], T], what: str) -> T:
         import requests
         from google.auth import exceptions
+        from googleapiclient.errors import HttpError
 
         try:
-            response = self._session.request(  # type: ignore[no-untyped-call]
-                method, address, timeout=TIMEOUT, **request
-            )
-            if response.status_code in accept:
-                body = {"content": response.content} if binary else _json(response)
-                return Reply(response.status_code, body, response.headers)
+            return call()
         except requests.exceptions.RequestException as error:
             raise _Failed(f"the connection failed ({type(error).__name__})") from error
         except ValueError as error:
@@ -166,12 +158,13 @@ class Api:
             raise self._refresh_failed(error) from error
         except exceptions.TransportError as error:
             raise _Failed("the connection to Google's token server failed") from error
-        status = response.status_code
-        said = _error_body(response)
-        _, reason = diagnosis.explain(said)
-        if status in (408, 429) or status >= 500 or reason in diagnosis.RATE_REASONS:
-            raise _Failed(f"Google answered {status} {reason}".rstrip(), _retry_after(response))
-        raise diagnosis.refused(status, said, self.account.name, what)
+        except HttpError as error:
+            status, said = int(error.resp.status), _error_body(error.content)
+            _, reason = diagnosis.explain(said)
+            if status in (408, 429) or status >= 500 or reason in diagnosis.RATE_REASONS:
+                after = _retry_after(error.resp)
+                raise _Failed(f"Google answered {status} {reason}".rstrip(), after) from error
+            raise diagnosis.refused(status, said, self.account.name, what) from error
 
     def _refresh_failed(self, error: Exception) -> Exception:
         details = next((a for a in error.args if isinstance(a, Mapping)), {})
@@ -188,31 +181,30 @@ class Api:
         )
 
 
+def whole(answer: T) -> T:
+    """The answer, if it is one: of JSON that was cut short the client returns the text. Raises
+    ValueError.
+    """
+    if isinstance(answer, str) and answer:
+        raise ValueError("no JSON")
+    return answer
+
+
 def jittered(tries: int) -> float:
     """Seconds to wait after so many tries: 1, 2, 4 ... and up to half of it off, by chance."""
     return random.uniform(0.5, 1.0) * min(LONGEST_WAIT, 2.0 ** (tries - 1))  # noqa: S311
 
 
-def _json(response: "Response") -> Json:
-    """The decoded object; {} if there is no body. Raises ValueError for anything else."""
-    if not response.content:
-        return {}
-    body = response.json()
-    if not isinstance(body, dict):
-        raise ValueError("not a JSON object")
-    return body
-
-
-def _error_body(response: "Response") -> object:
+def _error_body(content: bytes) -> object:
     try:
-        return response.json()
+        return json.loads(content)
     except ValueError:  # a gateway's HTML page
         return None
 
 
-def _retry_after(response: "Response") -> float:
+def _retry_after(answer: "httplib2.Response") -> float:
     """Seconds that Retry-After asks for, as a number or as a date; 0 if it does not."""
-    value = response.headers.get("Retry-After", "").strip()
+    value = answer.get("retry-after", "").strip()
     if value.isdecimal():
         return float(value)
     try:

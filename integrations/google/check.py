@@ -56,9 +56,9 @@ def by_asking(account: auth.Account, settings: Settings) -> State:
     use = [name for name in (auth.READ, auth.DRIVE) if name in allowed]
     api = Api(account, settings.google, *use)
     if auth.READ in use:
-        api.get("/gmail/v1/users/me/labels", "list labels", 1)
+        api.run(api.mailbox.labels().list(userId="me"), "list labels", 1)
     if auth.DRIVE in use:
-        api.get("/drive/v3/files", "look into Drive", pageSize=1)
+        api.run(api.files.list(pageSize=1), "look into Drive")
     return _state(account, held)
 
 

@@ -1,143 +1,82 @@
-"""Uploads to Drive: one multipart request up to 5 MB, resumable above."""
+"""Uploads to Drive: one multipart request up to 5 MB, resumable in chunks above."""
 
 import json
-import re
 import secrets
-import time
 from collections.abc import Callable
+from typing import Any
 
-from integrations.google.api import Api, Json, Reply, jittered
+from integrations.google.api import Api, Json, whole
 from integrations.google.diagnosis import GoogleError, GoogleUnavailable
 
 MULTIPART_LIMIT = 5 * 1024 * 1024  # bytes; Google's own limit
 CHUNK = 8 * 1024 * 1024  # bytes; must be a multiple of 256 KiB
-STALLED = 5  # failures in a row without a byte of progress
+STALLED = 5  # chunks in a row of which nothing arrived
 WHAT = "upload the report to Drive"
 
 
 def upload(
     api: Api,
-    path: str,
+    file: str,
     meta: Json,
     content: bytes,
     kind: str,
     fields: str,
     unless: Callable[[], Json | None] | None = None,
 ) -> Json:
-    """Create (`path` = the collection) or update (`path` = a file) and return the file.
+    """Create a file (`file` = "") or update the one of that id, and return it.
 
     `unless` finds the file that an earlier, unanswered request made. Updates need none.
     """
-    method = "POST" if path.endswith("/files") else "PATCH"
-    send = _multipart if len(content) <= MULTIPART_LIMIT else _resumable
-    return send(api, method, f"/upload{path}", meta, content, kind, fields, unless)
+    from googleapiclient.http import MediaInMemoryUpload
+
+    large = len(content) > MULTIPART_LIMIT
+
+    def request() -> Any:
+        media = MediaInMemoryUpload(content, mimetype=kind, chunksize=CHUNK, resumable=large)
+        if file:
+            return api.files.update(fileId=file, body=meta, media_body=media, fields=fields)
+        return api.files.create(body=meta, media_body=media, fields=fields)
+
+    if large:
+        return _in_chunks(api, request, unless)
+    one = request()
+    one.body, one.headers["content-type"] = _multipart(meta, content, kind)
+    made: Json = api.run(one, WHAT, unless=unless)
+    return made
 
 
-def _multipart(
-    api: Api,
-    method: str,
-    path: str,
-    meta: Json,
-    content: bytes,
-    kind: str,
-    fields: str,
-    unless: Callable[[], Json | None] | None,
-) -> Json:
+def _multipart(meta: Json, content: bytes, kind: str) -> tuple[bytes, str]:
+    """Body and content type with CRLF between the parts (RFC 2046, 5.1.1): the client writes LF,
+    which Google takes and stricter servers do not.
+    """
     boundary = secrets.token_hex(16)
     head = (
         f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{json.dumps(meta)}"
         f"\r\n--{boundary}\r\nContent-Type: {kind}\r\n\r\n"
     )
-    return api.call(
-        method,
-        path,
-        WHAT,
-        params={"uploadType": "multipart", "fields": fields},
-        data=head.encode() + content + f"\r\n--{boundary}--\r\n".encode(),
-        headers={"Content-Type": f"multipart/related; boundary={boundary}"},
-        unless=unless,
-    ).body
+    body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    return body, f"multipart/related; boundary={boundary}"
 
 
-def _resumable(
-    api: Api,
-    method: str,
-    path: str,
-    meta: Json,
-    content: bytes,
-    kind: str,
-    fields: str,
-    unless: Callable[[], Json | None] | None,
+def _in_chunks(
+    api: Api, begin: Callable[[], Any], unless: Callable[[], Json | None] | None
 ) -> Json:
-    """Send in chunks; after a cut ask what arrived and go on from there."""
-    session = _begin(api, method, path, meta, content, kind, fields)
-    sent = failures = restarts = 0
-    while True:
+    """Send in chunks; after a cut the client asks what arrived and goes on from there."""
+    request, restarts, stalled = begin(), 0, 0
+    while stalled < STALLED:
+        sent = request.resumable_progress
         try:
-            reply = _put(api, session, content, sent)
-        except GoogleUnavailable:
-            failures += 1
-            if failures > STALLED:
-                raise
-            time.sleep(jittered(failures))
-            reply = _ask(api, session, len(content))
-        except GoogleError as error:
+            _, made = api.repeat(request.next_chunk, WHAT)
+            if made is None:
+                stalled = 0 if request.resumable_progress > sent else stalled + 1
+                continue
+            answer: Json = whole(made)
+            return answer
+        except (GoogleError, ValueError) as error:
             # Sessions live for a week at most; the file may be there although nobody said so.
-            if error.status not in (404, 410) or restarts:
+            if getattr(error, "status", 404) not in (404, 410) or restarts:
                 raise
             if unless is not None and (found := unless()) is not None:
                 return found
-            restarts += 1
-            session, sent = _begin(api, method, path, meta, content, kind, fields), 0
-            continue
-        if reply.status != 308:
-            return reply.body
-        arrived = _arrived(reply)
-        failures = 0 if arrived > sent else failures
-        sent = arrived
-
-
-def _begin(
-    api: Api, method: str, path: str, meta: Json, content: bytes, kind: str, fields: str
-) -> str:
-    # A session that nobody uses leaves nothing behind, so this may be repeated.
-    reply = api.call(
-        method,
-        path,
-        WHAT,
-        params={"uploadType": "resumable", "fields": fields},
-        json=meta,
-        headers={"X-Upload-Content-Type": kind, "X-Upload-Content-Length": str(len(content))},
-    )
-    return reply.headers["Location"]
-
-
-def _put(api: Api, session: str, content: bytes, sent: int) -> Reply:
-    chunk = content[sent : sent + CHUNK]
-    return api.call(
-        "PUT",
-        session,
-        WHAT,
-        accept=(200, 201, 308),
-        data=chunk,
-        headers={"Content-Range": f"bytes {sent}-{sent + len(chunk) - 1}/{len(content)}"},
-        allow_redirects=False,
-        repeat=False,
-    )
-
-
-def _ask(api: Api, session: str, size: int) -> Reply:
-    return api.call(
-        "PUT",
-        session,
-        WHAT,
-        accept=(200, 201, 308),
-        headers={"Content-Range": f"bytes */{size}"},
-        allow_redirects=False,
-    )
-
-
-def _arrived(reply: Reply) -> int:
-    """Bytes that the server holds, from `Range: bytes=0-N`; no such header means none."""
-    match = re.search(r"-(\d+)$", reply.headers.get("Range", ""))
-    return int(match[1]) + 1 if match else 0
+            request, restarts = begin(), restarts + 1
+    raise GoogleUnavailable(f"cannot {WHAT} now: nothing of it arrives; try again later")

@@ -16,7 +16,6 @@ from integrations.google import auth
 from integrations.google.api import Api, Json
 from integrations.google.upload import upload
 
-FILES = "/drive/v3/files"
 DOC = "application/vnd.google-apps.document"
 FOLDER = "application/vnd.google-apps.folder"
 MARKDOWN = "text/markdown"
@@ -26,7 +25,7 @@ FIELDS = "id,name,mimeType,appProperties,webViewLink"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReportFile:
     """One file of a report: its key, name and type in Drive."""
 
     key: str
@@ -74,25 +73,23 @@ class DriveSink:
     def _api(self) -> Api:
         return Api(self._account, self._google, auth.DRIVE)
 
-    def _parts(self, key: str, name: str) -> Iterator[Part]:
-        yield Part(key, name, DOC)
+    def _parts(self, key: str, name: str) -> Iterator[ReportFile]:
+        yield ReportFile(key, name, DOC)
         if "md" in self._google.beside:
-            yield Part(fingerprint(key, "md"), f"{name}.md", MARKDOWN)
+            yield ReportFile(fingerprint(key, "md"), f"{name}.md", MARKDOWN)
         if "pdf" in self._google.beside:
-            yield Part(fingerprint(key, "pdf"), f"{name}.pdf", PDF)
+            yield ReportFile(fingerprint(key, "pdf"), f"{name}.pdf", PDF)
 
-    def _write(self, api: Api, folder: str, part: Part, content: bytes, kind: str) -> Json:
+    def _write(self, api: Api, folder: str, part: ReportFile, content: bytes, kind: str) -> Json:
         if found := _held(api, folder, part):
-            return upload(api, f"{FILES}/{found['id']}", {}, content, kind, FIELDS)
+            return upload(api, found["id"], {}, content, kind, FIELDS)
         meta = {
             "name": part.name,
             "mimeType": part.mime_type,
             "parents": [folder],
             "appProperties": {KEY: part.key},
         }
-        return upload(
-            api, FILES, meta, content, kind, FIELDS, unless=lambda: _held(api, folder, part)
-        )
+        return upload(api, "", meta, content, kind, FIELDS, unless=lambda: _held(api, folder, part))
 
     def _folder(self, api: Api, *, make: bool) -> str:
         """The id of the folder; "" if it is not there and not to be made."""
@@ -122,21 +119,20 @@ def _delivery(file: Json) -> Delivery:
 def _children(api: Api, parent: str, condition: str = "") -> Iterator[Json]:
     token = ""
     while True:
-        page = api.get(
-            FILES,
-            "look into the folder in Drive",
+        request = api.files.list(
             q=f"'{parent}' in parents{condition} and trashed = false",
             fields=f"nextPageToken,files({FIELDS})",
             pageSize=1000,
-            pageToken=token,
+            pageToken=token or None,
         )
+        page = api.run(request, "look into the folder in Drive")
         yield from page.get("files") or ()
         token = page.get("nextPageToken") or ""
         if not token:
             return
 
 
-def _held(api: Api, folder: str, part: Part) -> Json | None:
+def _held(api: Api, folder: str, part: ReportFile) -> Json | None:
     """The file of a part, by its key; by name only where a server keeps no appProperties."""
     for file in _children(api, folder):
         properties = file.get("appProperties")
@@ -154,23 +150,16 @@ def _subfolder(api: Api, parent: str, name: str) -> Json | None:
 
 
 def _make_folder(api: Api, parent: str, name: str) -> Json:
-    return api.call(
-        "POST",
-        FILES,
+    meta = {"name": name, "mimeType": FOLDER, "parents": [parent]}
+    made: Json = api.run(
+        api.files.create(body=meta, fields=FIELDS),
         f"make the folder {name} in Drive",
-        params={"fields": FIELDS},
-        json={"name": name, "mimeType": FOLDER, "parents": [parent]},
         unless=lambda: _subfolder(api, parent, name),
-    ).body
+    )
+    return made
 
 
 def _pdf(api: Api, doc: str) -> bytes:
-    reply = api.call(
-        "GET",
-        f"{FILES}/{doc}/export",
-        "export the report as PDF",
-        params={"mimeType": PDF},
-        binary=True,
-    )
-    content: bytes = reply.body["content"]
+    request = api.files.export(fileId=doc, mimeType=PDF)
+    content: bytes = api.run(request, "export the report as PDF")
     return content

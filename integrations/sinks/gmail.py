@@ -8,7 +8,6 @@ from integrations.google import auth
 from integrations.google.api import Api, Json
 from integrations.sinks import mail
 
-MESSAGES = "/gmail/v1/users/me/messages"
 UNITS_SEND, UNITS_GET = 100, 20
 NEWEST = 25  # sent messages that are looked at after a crash
 
@@ -35,14 +34,12 @@ class GmailSink:
         api = Api(self._account, self._google, auth.SEND, auth.READ)
         message = mail.compose("", self._to, key, markdown, html)  # Gmail puts the sender
         raw = base64.urlsafe_b64encode(message.as_bytes()).decode()
-        sent = api.call(
-            "POST",
-            f"{MESSAGES}/send",
+        sent = api.run(
+            api.mailbox.messages().send(userId="me", body={"raw": raw}),
             "send the report",
-            units=UNITS_SEND,
-            json={"raw": raw},
+            UNITS_SEND,
             unless=lambda: _sent(api, key),
-        ).body
+        )
         return Delivery(self._to, str(sent["id"]))
 
 
@@ -52,10 +49,11 @@ def _sent(api: Api, key: str) -> Json | None:
     Listed, not searched for: a search index lags behind, and this is asked right after sending.
     """
     marks = (mail.message_id(key).encode(), mail.reference(key).encode())
-    page = api.get(MESSAGES, "look into the sent mail", labelIds="SENT", maxResults=NEWEST)
+    messages, what = api.mailbox.messages(), "look into the sent mail"
+    page = api.run(messages.list(userId="me", labelIds="SENT", maxResults=NEWEST), what)
     for entry in page.get("messages") or ():
-        path = f"{MESSAGES}/{entry['id']}"
-        held = api.get(path, "look into the sent mail", UNITS_GET, format="raw")
+        request = messages.get(userId="me", id=entry["id"], format="raw")
+        held: Json = api.run(request, what, UNITS_GET)
         raw = base64.urlsafe_b64decode(held["raw"] + "==")
         if any(mark in raw for mark in marks):
             return held

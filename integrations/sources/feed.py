@@ -19,7 +19,7 @@ from digest.records import RawDocument, Skip
 from digest.settings import Settings
 from integrations.http.client import Client, Response
 from integrations.sources import feedparse
-from integrations.sources.feedparse import Entry, Feed
+from integrations.sources.feedparse import Feed, FeedEntry
 from integrations.sources.memory import Memory
 from integrations.sources.web import open_client, read_page
 
@@ -166,7 +166,7 @@ class FeedSource:
             yield self._document(key, entry, feed, page)
             memory.take(key, entry)
 
-    def _page(self, client: Client, entry: Entry) -> RawDocument | None:
+    def _page(self, client: Client, entry: FeedEntry) -> RawDocument | None:
         """The entry's page, if it can be had and says more than the entry."""
         try:
             page = read_page(client, entry.url, self.spec)
@@ -177,7 +177,7 @@ class FeedSource:
         return page if len(text) > 1.5 * len(_text_of(entry.html)) else None
 
     def _document(
-        self, key: str, entry: Entry, feed: Feed, page: RawDocument | None
+        self, key: str, entry: FeedEntry, feed: Feed, page: RawDocument | None
     ) -> RawDocument | Skip:
         origin = entry.url or f"{self.url} {entry.guid or entry.title}".strip()
         if not (page or entry.html or entry.title):

@@ -22,7 +22,7 @@ _FEED_TYPES = re.compile(r"(?i)^application/(rss|atom|feed)\+(xml|json)$|^applic
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FeedEntry:
     """One entry. What the feed does not say is "" or None; `html` is never plain text."""
 
     guid: str
@@ -37,7 +37,7 @@ class Feed:
     """A feed and its entries as they stand in it."""
 
     title: str
-    entries: tuple[Entry, ...]
+    entries: tuple[FeedEntry, ...]
 
 
 def parse(content: bytes, url: str, media_type: str = "") -> Feed:
@@ -86,7 +86,7 @@ def _alternative(content: bytes, url: str) -> str:
     return f"; it names one at {named[0]}" if named else ""
 
 
-def _entry(entry: Mapping[str, Any], base: str) -> Entry:
+def _entry(entry: Mapping[str, Any], base: str) -> FeedEntry:
     link = entry.get("link") or ""
     try:
         link = urljoin(base, link) if link else ""
@@ -96,7 +96,7 @@ def _entry(entry: Mapping[str, Any], base: str) -> Entry:
     if "summary_detail" in entry or "summary" in entry:
         bodies.append(entry.get("summary_detail") or {"value": entry["summary"]})
     body = max(bodies, key=lambda one: len(str(one.get("value") or "")), default={})
-    return Entry(
+    return FeedEntry(
         guid=str(entry.get("id") or ""),
         url=link if link.startswith(("http://", "https://")) else "",
         title=_plain(entry.get("title_detail") or {"value": entry.get("title", "")}),
@@ -154,13 +154,13 @@ def _json_feed(content: bytes, url: str) -> Feed:
     )
 
 
-def _json_entries(items: Sequence[object], base: str) -> Iterator[Entry]:
+def _json_entries(items: Sequence[object], base: str) -> Iterator[FeedEntry]:
     for item in items:
         if not isinstance(item, dict):
             continue
         link = _text(item, "url") or _text(item, "external_url")
         guid = item.get("id")
-        yield Entry(
+        yield FeedEntry(
             guid=str(guid) if isinstance(guid, str | int | float) else "",
             url=urljoin(base, link) if link.startswith(("http://", "https://", "/")) else "",
             title=_plain({"value": _text(item, "title")}),

@@ -21,7 +21,7 @@ from integrations.google.diagnosis import GoogleError
 
 log = logging.getLogger(__name__)
 
-MAILBOX = "/gmail/v1/users/me"
+ME = "me"  # the account that is signed in
 OVERLAP = 2 * 86_400  # seconds
 # Quota units of May 2026.
 UNITS_GET, UNITS_LIST, UNITS_HISTORY, UNITS_LABELS, UNITS_MODIFY = 20, 5, 2, 1, 50
@@ -96,17 +96,14 @@ class GmailSource:
         if not body:
             return
         for start in range(0, len(self._taken), BATCH):
-            self._api.call(
-                "POST",
-                f"{MAILBOX}/messages/batchModify",
-                "label the mail that was read",
-                units=UNITS_MODIFY,
-                json={"ids": self._taken[start : start + BATCH], **body},
-            )
+            part = {"ids": self._taken[start : start + BATCH], **body}
+            request = self._api.mailbox.messages().batchModify(userId=ME, body=part)
+            self._api.run(request, "label the mail that was read", UNITS_MODIFY)
 
     def _message(self, api: Api, number: str, earliest: datetime) -> RawDocument | None:
         try:
-            message = api.get(f"{MAILBOX}/messages/{number}", "read mail", UNITS_GET, format="raw")
+            request = api.mailbox.messages().get(userId=ME, id=number, format="raw")
+            message = api.run(request, "read mail", UNITS_GET)
         except GoogleError as error:
             if error.status == 404:
                 log.debug("message %s was deleted meanwhile", number)
@@ -141,17 +138,11 @@ class GmailSource:
             found = _labels(self._api).get(_plain(name))
             return {"id": found} if found else None
 
-        body = (
-            held()
-            or self._api.call(
-                "POST",
-                f"{MAILBOX}/labels",
-                f"make the label {name}",
-                json={"name": name},
-                unless=held,
-            ).body
-        )
-        return str(body["id"])
+        found = held()
+        if found is None:
+            request = self._api.mailbox.labels().create(userId=ME, body={"name": name})
+            found = self._api.run(request, f"make the label {name}", unless=held)
+        return str(found["id"])
 
 
 def _cursor(text: str) -> Cursor | None:
@@ -167,16 +158,17 @@ def _plain(name: str) -> str:
 
 
 def _labels(api: Api) -> dict[str, str]:
-    held = api.get(f"{MAILBOX}/labels", "list labels", UNITS_LABELS)
+    held = api.run(api.mailbox.labels().list(userId=ME), "list labels", UNITS_LABELS)
     return {_plain(label["name"]): str(label["id"]) for label in held.get("labels") or ()}
 
 
 def _newest_history(api: Api) -> str:
     """The history id of the newest message: never later than the mailbox's own."""
-    page = api.get(f"{MAILBOX}/messages", "list mail", UNITS_LIST, maxResults=1)
+    messages = api.mailbox.messages()
+    page = api.run(messages.list(userId=ME, maxResults=1), "list mail", UNITS_LIST)
     for entry in page.get("messages") or ():
-        path = f"{MAILBOX}/messages/{entry['id']}"
-        return str(api.get(path, "read mail", UNITS_GET, format="minimal")["historyId"])
+        request = messages.get(userId=ME, id=entry["id"], format="minimal")
+        return str(api.run(request, "read mail", UNITS_GET)["historyId"])
     return ""
 
 
@@ -187,15 +179,14 @@ def _listing(api: Api, label: str, query: str, after: int) -> list[str]:
     ids: list[str] = []
     token = ""
     while True:
-        page = api.get(
-            f"{MAILBOX}/messages",
-            "list mail",
-            UNITS_LIST,
-            labelIds=label,
-            q=f"{query} after:{after}".strip() if after else query,
+        request = api.mailbox.messages().list(
+            userId=ME,
+            labelIds=label or None,
+            q=(f"{query} after:{after}".strip() if after else query) or None,
             maxResults=PAGE,
-            pageToken=token,
+            pageToken=token or None,
         )
+        page = api.run(request, "list mail", UNITS_LIST)
         ids += [str(entry["id"]) for entry in page.get("messages") or ()]
         token = page.get("nextPageToken") or ""
         if not token:
@@ -209,16 +200,15 @@ def _changes(api: Api, label: str, start: str) -> list[str] | None:
     token = ""
     while True:
         try:
-            page = api.get(
-                f"{MAILBOX}/history",
-                "follow the mailbox",
-                UNITS_HISTORY,
+            request = api.mailbox.history().list(
+                userId=ME,
                 startHistoryId=start,
                 historyTypes=["messageAdded", "labelAdded"],
                 labelId=label,
                 maxResults=PAGE,
-                pageToken=token,
+                pageToken=token or None,
             )
+            page = api.run(request, "follow the mailbox", UNITS_HISTORY)
         except GoogleError as error:
             if error.status == 404:
                 return None

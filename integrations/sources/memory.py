@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from digest.html.urls import canonical
 from digest.records import fingerprint
-from integrations.sources.feedparse import Entry
+from integrations.sources.feedparse import FeedEntry
 
 LIMIT = 2_000  # entries that are remembered; feeds hold far fewer at a time
 
@@ -26,7 +26,7 @@ class Marks:
     title: str
 
     @classmethod
-    def of(cls, entry: Entry) -> "Marks":
+    def of(cls, entry: FeedEntry) -> "Marks":
         """The marks of an entry. A front page is nobody's address."""
         url = story_url(entry.url)
         return cls(
@@ -75,7 +75,7 @@ class Memory:
         rows = [[key, m.guid, m.url, m.title] for key, m in self.known.items()]
         return rows[-LIMIT:]
 
-    def new(self, entries: Sequence[Entry]) -> Iterator[tuple[str, Entry]]:
+    def new(self, entries: Sequence[FeedEntry]) -> Iterator[tuple[str, FeedEntry]]:
         """(key, entry) of those that were not taken before; call `take` with the key when done.
 
         The key is the canonical address, so that one story in several feeds is one document; a
@@ -100,11 +100,11 @@ class Memory:
             used.add(key)
             yield key, entry
 
-    def take(self, key: str, entry: Entry) -> None:
+    def take(self, key: str, entry: FeedEntry) -> None:
         """Remember an entry as taken."""
         self.known[key] = Marks.of(entry)
 
-    def _key(self, entry: Entry, mark: Marks, used: Collection[str]) -> str:
+    def _key(self, entry: FeedEntry, mark: Marks, used: Collection[str]) -> str:
         candidates = [
             story_url(entry.url),
             f"{self.feed} {mark.guid}" if mark.guid else "",

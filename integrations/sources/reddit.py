@@ -107,7 +107,7 @@ class RedditSource:
         feed = feedparse.parse(answer.content, answer.url, answer.headers.get("content-type", ""))
         return [self._from_entry(entry) for entry in feed.entries[: self._limit]]
 
-    def _from_entry(self, entry: feedparse.Entry) -> Post:
+    def _from_entry(self, entry: feedparse.FeedEntry) -> Post:
         tree = LexborHTMLParser(entry.html)
         own = tree.css_first("div.md")
         marked = (a for a in tree.css("a[href]") if a.text(strip=True) == "[link]")

@@ -23,8 +23,10 @@ DIGEST = Path(sys.executable).with_name("digest")
 
 def job(when="07:05", program="/opt/my tools/digest", folder=Path("/tmp")):
     config = ("--config", "/home/o'neil/50% $HOME/digest.toml")
-    return units.Job("digest", "Digest: the daily report", (program,), ("run", *config), config,
-                     folder, CalendarTime.parse(when))  # fmt: skip
+    return units.TimerJob(
+        "digest", "Digest: the daily report", (program,), ("run", *config), config, folder,
+        CalendarTime.parse(when),
+    )  # fmt: skip
 
 
 @pytest.fixture

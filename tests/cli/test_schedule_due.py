@@ -51,7 +51,7 @@ def test_cron_serves_each_day_once_over_the_change(tmp_path, at_home_in, zone, s
     """The installed line, fired by Debian's rules for days on which the clock changes."""
     at_home_in(zone if own_zone else "Asia/Tokyo")
     when = CalendarTime.parse(at if own_zone else f"{at} {zone}")
-    job = units.Job("digest", "t", ("digest",), ("run",), (), tmp_path, when)
+    job = units.TimerJob("digest", "t", ("digest",), ("run",), (), tmp_path, when)
     home = ZoneInfo(zone if own_zone else "Asia/Tokyo")
     calendar = CronSim(" ".join(units.cron(job).split(" ")[:5]), start.astimezone(home))
     ticks = [next(calendar).astimezone(UTC) for _ in range(4 * 24 * 6)]

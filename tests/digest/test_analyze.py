@@ -154,7 +154,7 @@ def test_what_is_addressed_to_a_machine_is_neither_read_nor_said(title: str) -> 
     assert digest.fields.relevance_score == 1
     kinds = [edit.kind for edit in digest.provenance.edits]
     assert kinds == ["machine"] * (1 + (title == ORDER)) + ["relevance"]
-    assert digest.provenance.edits[-1] == Edit("relevance", "7", "the text addresses a machine")
+    assert digest.provenance.edits[-1] == Edit("relevance", "7", "it addresses a machine")
 
 
 def test_invented_names_are_removed_and_listed() -> None:

@@ -126,7 +126,7 @@ def digests(make):
             url="javascript:alert(1)",
             text=HOSTILE,
             relevance_score=1,
-            edits=[Edit("relevance", "10", "the text addresses a machine")],
+            edits=[Edit("relevance", "10", "it addresses a machine")],
         ),
     ]
 

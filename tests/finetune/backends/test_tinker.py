@@ -260,5 +260,5 @@ def test_a_service_that_breaks_down_says_how_to_go_on(
     import tinker
 
     learner = backend.TinkerLearner(config, base)
-    with pytest.raises(EngineUnavailable, match="--resume"), learner._told():
+    with pytest.raises(EngineUnavailable, match="--resume"), learner._our_errors():
         raise tinker.APIConnectionError(request=httpx.Request("POST", service.url))

@@ -15,7 +15,7 @@ from digest.errors import ConfigError
 from digest.schema import FIELDS, Row
 from finetune.config import Data, load
 from finetune.data import prepared
-from finetune.data.formats import Report, read, stream
+from finetune.data.formats import ReadReport, read, stream
 
 LABELS = {"relevance_score": 7, "key_insights": ["AI Chip"], "company_names": ["Acme"]}
 ANSWER = json.dumps(LABELS)
@@ -257,7 +257,7 @@ def test_the_seed_authors_rows() -> None:
     path = SHARED / "seed-items" / "news_train_data.jsonl"
     if not path.is_file():
         pytest.skip("the shared data are not beside the repository")
-    report = Report()
+    report = ReadReport()
     rows = list(stream(path, report))
     assert (len(rows), report.refused, report.shapes) == (364, 0, {"messages": 364})
     assert len({row.group for row in rows}) == 95

@@ -60,18 +60,18 @@ def test_hand_computed_values() -> None:
     assert table["relevance_mae_constant"] == pytest.approx((4 + 0 + 4) / 3)  # the median is 5
     assert table["dropped"] == pytest.approx(1 / 3)
     # To the seed the invalid answer is empty lists, and right about r3's tags.
-    assert table["seed_f1_overall"] == pytest.approx((5 / 6 + 1 / 3 + 1 / 2) / 3)
-    assert table["seed_precision"] == pytest.approx((1 + 0 + 1 / 2 + 0) / 4)
-    assert table["seed_recall"] == pytest.approx((1 / 2 + 0 + 1 + 0) / 4)
+    assert table["lenient_f1_overall"] == pytest.approx((5 / 6 + 1 / 3 + 1 / 2) / 3)
+    assert table["lenient_precision"] == pytest.approx((1 + 0 + 1 / 2 + 0) / 4)
+    assert table["lenient_recall"] == pytest.approx((1 / 2 + 0 + 1 + 0) / 4)
     assert table["tree"] < 0.7 and table["exact_match"] == 0
     assert "distinct_titles" not in table and "rouge_l_title" not in table
 
 
-def test_an_invalid_answer_is_silence_only_to_the_seed() -> None:
+def test_an_invalid_answer_is_silence_only_to_the_lenient_metrics() -> None:
     nothing = {"relevance_score": 3, "key_insights": [], "company_names": []}
     rows = [row(1, digest=nothing)]
     table = evaluate.examine(rows, [Prediction("r1", None, answer="{")], tuple(nothing))
-    assert table["f1_overall"] == 0 and table["seed_f1_overall"] == 1
+    assert table["f1_overall"] == 0 and table["lenient_f1_overall"] == 1
     assert table["valid"] == table["valid_json"] == table["exact_company_names"] == 0
 
 

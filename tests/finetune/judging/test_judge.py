@@ -18,7 +18,7 @@ from digest.errors import ConfigError
 from digest.protocols import Ask
 from digest.schema import DigestFields, Row
 from finetune.judging import human, measures
-from finetune.judging.bench import Decision, Entry
+from finetune.judging.bench import Decision, JudgedRow
 from finetune.judging.questions import RUBRIC, Question, Rubric
 
 from ..conftest import row
@@ -433,13 +433,13 @@ def test_sheets_that_are_refused(tmp_path: Path, sheet: str, told: str) -> None:
     path = tmp_path / "sheet.csv"
     path.write_text(sheet)
     with pytest.raises(ConfigError, match=told):
-        human.read(path, [Entry(row(1), {})], ["good", "wordy"])
+        human.read(path, [JudgedRow(row(1), {})], ["good", "wordy"])
 
 
 def test_a_sheet_of_three_models(tmp_path: Path) -> None:
     path = tmp_path / "sheet.csv"
     path.write_text("\ufeffid,one,other,winner\nr1,c,a,c\nr1,a,b,tie\n", encoding="utf-8")
-    first, second = human.read(path, [Entry(row(1), {})], ["a", "b", "c"])
+    first, second = human.read(path, [JudgedRow(row(1), {})], ["a", "b", "c"])
     assert (first.winner, first.share("a"), first.group) == ("c", 0.0, "g1")
     assert second.winner == "tie" and second.consistent
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from digest.errors import ConfigError
 from finetune.labels import wikipedia
-from finetune.labels.collect import Given, Report, read
+from finetune.labels.collect import CollectReport, Given, read
 from finetune.labels.collection import Collection
 from finetune.labels.labelled import Labelled, stream
 
@@ -28,8 +28,8 @@ LONG = (
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 
 
-def collected(path: Path, **given: Any) -> tuple[list[Labelled], Report]:
-    report = Report()
+def collected(path: Path, **given: Any) -> tuple[list[Labelled], CollectReport]:
+    report = CollectReport()
     return list(read(path, Given(**given), report)), report
 
 
@@ -193,8 +193,8 @@ def test_a_dump_that_breaks_off_gives_what_it_had(tmp_path: Path) -> None:
     path = put(tmp_path / "d.xml", whole[: whole.rindex(b"<page>") + 30])
     found = []
     with pytest.raises(ConfigError, match="breaks off"):
-        found.extend(read(path, Given(), Report()))
-    rows = read(path, Given(), Report())
+        found.extend(read(path, Given(), CollectReport()))
+    rows = read(path, Given(), CollectReport())
     assert next(rows).id == "wikipedia-fi-1"
 
 
@@ -329,10 +329,10 @@ def test_any_bytes_are_read_or_refused(
 
 def test_a_collection_grows_and_mends_its_end(tmp_path: Path) -> None:
     path, row = tmp_path / "c.jsonl", Labelled(id="a", group="a", text="One.", digest={})
-    with Collection(path, Report()) as collection:
+    with Collection(path, CollectReport()) as collection:
         assert collection.add(row) and not collection.add(row)
     path.write_bytes(path.read_bytes() + b'{"id": "torn')
-    report = Report()
+    report = CollectReport()
     with Collection(path, report) as collection:
         assert not collection.add(row)
         assert collection.add(row.model_copy(update={"text": "Another one."}))

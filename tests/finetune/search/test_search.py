@@ -212,7 +212,7 @@ def test_what_cannot_be_trained_is_told(file: Path) -> None:
     def run(config: Config, **_: Any) -> Path | None:
         if config.lora.rank == 2:
             raise ConfigError("no room for rank 2")
-        told = _["told"]
+        told = _["on_progress"]
         told(1, 1, {"step": 1, "validation": float("nan")})
         return Path()
 
@@ -239,7 +239,7 @@ def test_the_score_can_be_what_counts(file: Path) -> None:
     def run(config: Config, **how: Any) -> Path | None:
         for step in range(1, 5):
             exam = {"exam": {"score": [0.2, 0.6, 0.4][step - 2]}} if step > 1 else {}
-            how["told"](step, 4, {"step": step, "validation": 9.0, **exam})
+            how["on_progress"](step, 4, {"step": step, "validation": 9.0, **exam})
         return Path()
 
     one = plan(file, "search.metric=score", "search.trials=1")
@@ -257,7 +257,8 @@ def fake() -> Callable[..., Path | None]:
 
         bowl = 1 + abs(log10(config.train.lr) + 2) + config.lora.rank / 100
         for step in range(1, 11):
-            how["told"](step, 10, {"step": step, "loss": bowl, "validation": bowl + 1 / step})
+            entry = {"step": step, "loss": bowl, "validation": bowl + 1 / step}
+            how["on_progress"](step, 10, entry)
         return Path()
 
     return run
@@ -292,7 +293,7 @@ def worker(one: Plan, gate: Any) -> None:
     """A process that stands still at the third step of its first trial."""
 
     def run(config: Config, **how: Any) -> Path | None:
-        inner = how.pop("told")
+        inner = how.pop("on_progress")
 
         def told(step: int, total: int, entry: dict[str, Any]) -> None:
             inner(step, total, entry)
@@ -300,7 +301,7 @@ def worker(one: Plan, gate: Any) -> None:
                 gate.set()
                 time.sleep(600)
 
-        return runner(one.config.out / "data")(config, told=told, **how)
+        return runner(one.config.out / "data")(config, on_progress=told, **how)
 
     Worker(one, run).work()
 

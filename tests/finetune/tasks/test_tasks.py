@@ -17,10 +17,10 @@ from finetune.evaluation.predictions import Prediction
 from finetune.evaluation.rouge import rouge
 from finetune.export import export as shipping
 from finetune.export.adapters import Adapter
-from finetune.tasks import base as tasks
-from finetune.tasks import summaries
-from finetune.tasks.base import END, Sample
+from finetune.tasks import registry, summaries
+from finetune.tasks.base import Sample
 from finetune.tasks.complete import Completions, exported, trained
+from finetune.tasks.examples import END
 from finetune.tasks.template import MARK, Template
 from finetune.tasks.text import PIECE, Text, cut
 from finetune.train.base import Tokens
@@ -196,7 +196,7 @@ def taught(config: Config, base: Path) -> Path:
 def test_packed_examples_do_not_see_each_other(base: Path, tmp_path: Path) -> None:
     config = tiny(tmp_path, "task=text")
     rows = prepared.load(config.data, tmp_path / "data", config)
-    examples = tasks.of(config).fixed(rows.train, Tokens.load(base))
+    examples = registry.open_task(config).fixed(rows.train, Tokens.load(base))
     alone = Learner(config, base).loss(examples)
     how = config.train.model_copy(update={"packed": True})
     learner = Learner(config.model_copy(update={"train": how}), base)
@@ -257,7 +257,7 @@ def test_embeddings_are_learnt_at_their_own_rate_and_exported(
     # It can be gone on from.
     warm = config.model_copy(update={"init": str(folder), "out": tmp_path / "warm"})
     rows = prepared.load(config.data, config.out / "data", config).train
-    examples = tasks.of(config).fixed(rows, Tokens.load(base))
+    examples = registry.open_task(config).fixed(rows, Tokens.load(base))
     assert Learner(warm, base).loss(examples) < learner.loss(examples)
 
 
@@ -321,11 +321,11 @@ def test_four_bits_are_asked_for_as_transformers_knows_them(
 
 def test_an_adapter_says_what_it_was_taught(base: Path, tmp_path: Path) -> None:
     folder = taught(tiny(tmp_path, "task=text"), base)
-    assert tasks.saved(folder)["task"] == "text"
-    assert tasks.told(Adapter.load(folder).task).name == "text"
-    (folder / tasks.FILE).write_text('{"task": "other"}')
+    assert registry.read(folder)["task"] == "text"
+    assert registry.open_taught(Adapter.load(folder).task).name == "text"
+    (folder / registry.FILE).write_text('{"task": "other"}')
     with pytest.raises(ConfigError, match=r"task\.json"):
-        tasks.saved(folder)
+        registry.read(folder)
 
 
 # --- summaries -----------------------------------------------------------------------------------
@@ -361,7 +361,9 @@ def test_long_summaries_are_refused(tmp_path: Path) -> None:
 
 
 def test_completions_are_compared_up_to_the_first_difference(base: Path) -> None:
-    found = Completions(tasks.told({}), base).compare(["a b c", "x y"], ["a b d e", "x y"])
+    found = Completions(registry.open_taught({}), base).compare(
+        ["a b c", "x y"], ["a b d e", "x y"]
+    )
     assert (found.fields, found.same_fields, found.same_answers) == (10, 7, 1)
     assert "7 of 10 characters" in str(found)
 

@@ -32,8 +32,8 @@ lines = st.lists(
 )
 
 
-def _ask(out: Path, **changes: Any) -> work.Ask:
-    ask = work.Ask(
+def _ask(out: Path, **changes: Any) -> work.WorkOrder:
+    ask = work.WorkOrder(
         str(out), FIELDS, "extractive", "extractive-2", OllamaSettings(), EmbeddedSettings()
     )
     return replace(ask, **changes)

@@ -15,7 +15,7 @@ import time
 for module in (
     "cli.run", "cli.deliver", "digest.analyze", "digest.engines", "digest.engines.extractive",
     "digest.pipeline", "digest.report", "google.auth.transport.requests",
-    "google.oauth2.credentials",
+    "google.oauth2.credentials", "googleapiclient.discovery", "integrations.google.transport",
     "integrations.sinks.drive", "integrations.sources.folder", "integrations.sources.gmail",
     "integrations.sinks.gmail",
 ):  # fmt: skip

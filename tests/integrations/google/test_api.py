@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import socketserver
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -139,22 +140,58 @@ def test_a_large_upload_goes_on_after_cuts(server, client, plan, monkeypatch):
     monkeypatch.setattr(upload, "CHUNK", 1024 * 1024)
     content = bytes(range(256)) * 4 * 1024 * 6  # 6 MiB: above what one request may hold
     server.plan = list(plan)
-    made = upload.upload(client, "/drive/v3/files", {"name": "n"}, content, "text/markdown", "id")
+    made = upload.upload(client, "", {"name": "n"}, content, "text/markdown", "id")
     assert made["id"] == "f1" and server.stored == content
     assert server.sessions == 1 + plan.count("gone")
 
 
 def test_a_small_upload_is_one_request_with_the_lines_of_the_standard(server, client):
-    upload.upload(client, "/drive/v3/files", {"name": "ü"}, b"# Hi\n", "text/markdown", "id")
+    upload.upload(client, "", {"name": "ü"}, b"# Hi\n", "text/markdown", "id")
     [body] = server.files
     parts = re.split(rb"\r\n--|--\r\n|^--", body)
     assert b"\r\n\r\n" + json.dumps({"name": "ü"}).encode() in body
     assert parts and b"\r\n\r\n# Hi\n\r\n--" in body
 
 
+def test_a_request_whose_answer_is_lost_is_not_sent_again_before_google_was_asked(google):
+    """httplib2, the client's own way out, sends it twice (integrations.google.transport)."""
+    posts = []
+
+    class Deaf(socketserver.StreamRequestHandler):
+        def handle(self):
+            line = self.rfile.readline()
+            while (header := self.rfile.readline()).strip():
+                if header.lower().startswith(b"content-length:"):
+                    length = int(header.split(b":")[1])
+            self.rfile.read(length)
+            if line.startswith(b"POST /token"):
+                body = b'{"access_token": "t", "expires_in": 3600}'
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n"
+                self.wfile.write(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+            else:
+                posts.append(line)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Deaf) as deaf:
+        threading.Thread(target=deaf.serve_forever, daemon=True).start()
+        root = f"http://127.0.0.1:{deaf.server_address[1]}"
+        account = auth.Account.of("default", google)
+        account.save(account.load() | {"token_uri": f"{root}/token"})
+        client = api.Api(account, google.model_copy(update={"root": root}), auth.READ)
+        seen_first = []
+
+        def sent():
+            seen_first.append(len(posts))
+            return {"id": "m1"}
+
+        request = client.mailbox.messages().send(userId="me", body={"raw": "x"})
+        assert client.run(request, "send", unless=sent) == {"id": "m1"}
+        deaf.shutdown()
+    assert len(posts) == 1 and seen_first == [1]
+
+
 def test_retry_after_is_honoured(server, client):
     server.plan, server.headers = [429], {"Retry-After": "3"}
-    client.get("/drive/v3/files", "look")
+    client.run(client.files.list(), "look")
     asked = [moment for moment, path in server.requests if path.startswith("/drive")]
     assert len(asked) == 2 and asked[1] - asked[0] >= 3
 
@@ -162,11 +199,11 @@ def test_retry_after_is_honoured(server, client):
 def test_it_gives_up_when_patience_ends_and_says_so(server, client):
     server.plan, server.headers = [503] * 50, {"Retry-After": "60"}
     with pytest.raises(GoogleUnavailable, match="cannot look now: Google answered 503, after 1"):
-        client.get("/drive/v3/files", "look")
+        client.run(client.files.list(), "look")
 
 
 def test_it_paces_itself():
-    pace = api.RateLimiter(units_a_minute=6000, burst=10)
+    pace = api.QuotaBucket(units_a_minute=6000, burst=10)
     began = time.monotonic()
     for _ in range(6):
         pace.take(10)
@@ -239,7 +276,7 @@ def test_a_service_account_signs_for_itself_and_acts_for_a_person(server, google
          "subject": "reader@example.com"}
     )  # fmt: skip
     client = api.Api(robot, google, auth.READ, auth.DRIVE)
-    assert client.get("/drive/v3/files", "look") == {"files": []}
+    assert client.run(client.files.list(), "look") == {"files": []}
     asked = parse_qs(server.tokens[0].decode())
     assert asked["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
     middle = asked["assertion"][0].split(".")[1]

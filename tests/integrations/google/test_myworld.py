@@ -173,10 +173,10 @@ def test_an_access_token_that_ends_is_renewed_and_a_bad_sign_in_named(sink, at_m
     sink()
     google = Settings().google
     client = api.Api(auth.Account.of("default", google), google, auth.DRIVE)
-    client.get("/drive/v3/files", "look")
-    client._session.credentials.token = "ya29.ended"
-    assert "files" in client.get("/drive/v3/files", "look"), "401 was not answered by a refresh"
-    assert client._session.credentials.token != "ya29.ended", "the server took any token"
+    client.run(client.files.list(), "look")
+    client._transport.session.credentials.token = "ya29.ended"
+    assert "files" in client.run(client.files.list(), "look"), "401 was not answered by a refresh"
+    assert client._transport.session.credentials.token != "ya29.ended", "the server took any token"
     file = at_myworld.folder / "google" / "default.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"refresh_token": "garbage"}))
     done = at_myworld.digest("auth", "google", "--check", check=2)

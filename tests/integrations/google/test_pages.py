@@ -1,6 +1,7 @@
 """Mailboxes of more than one page: each message once, by listing, by search and by history."""
 
 from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,13 +16,15 @@ ISSUES = 5
 @pytest.fixture
 def asked(monkeypatch):
     """(path, page token) of each GET, at two entries a page."""
-    found, get = [], Api.get
+    found, run = [], Api.run
 
-    def watched(self, path, what, units=5, **params):
-        found.append((path.rpartition("/")[2], params.get("pageToken", "")))
-        return get(self, path, what, units, **params)
+    def watched(self, request, *given, **named):
+        address = urlsplit(request.uri)
+        token = parse_qs(address.query).get("pageToken", [""])[0]
+        found.append((address.path.rpartition("/")[2], token))
+        return run(self, request, *given, **named)
 
-    monkeypatch.setattr(Api, "get", watched)
+    monkeypatch.setattr(Api, "run", watched)
     monkeypatch.setattr(gmail, "PAGE", 2)
     return found
 

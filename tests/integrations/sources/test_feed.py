@@ -297,7 +297,7 @@ def test_json_feed() -> None:
     assert (feed.title, first.url, first.title) == ("Island", "https://news.example/a", "A & B")
     assert first.published == datetime(2026, 11, 20, 7, tzinfo=UTC)
     assert second.html == "<p>one</p><p>&lt;two&gt;</p>"
-    assert third == feedparse.Entry("", "", "", "", None)
+    assert third == feedparse.FeedEntry("", "", "", "", None)
 
 
 def test_atom_with_relative_links_and_html_titles() -> None:
