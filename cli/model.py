@@ -65,12 +65,18 @@ def build(verify: bool, as_json: bool) -> None:
 @model.command()
 @options.config
 @click.option("--name", help="The model's name in Ollama.  [default: ollama.model]")
+@click.option("--force", is_flag=True, help="Also in the place of a model that is not Digest's.")
 @verify_option
 @options.json_output
-def install(config: Path | None, name: str | None, verify: bool, as_json: bool) -> None:
-    """Create the model in Ollama, building it first if need be; then `ollama run digest` works."""
+def install(
+    config: Path | None, name: str | None, force: bool, verify: bool, as_json: bool
+) -> None:
+    """Create the model in Ollama, building it first if need be; then
+    `cat story.md | ollama run --nowordwrap digest` prints a digest.
+    """
     from digest.engines.ollama import OllamaEngine
     from digest.model import build as models
+    from digest.model.modelfile import usage
     from digest.settings import load
 
     settings = load(config).ollama
@@ -79,7 +85,9 @@ def install(config: Path | None, name: str | None, verify: bool, as_json: bool) 
     found = None
     with Progress(quiet=as_json) as progress:
         path = models.build(lambda done, total: progress("build", done, total))
-        models.install(path, settings, lambda _: None if as_json else click.echo(_, err=True))
+        models.install(
+            path, settings, lambda _: None if as_json else click.echo(_, err=True), force=force
+        )
         if verify:
             engine = OllamaEngine(settings)
             try:
@@ -91,6 +99,7 @@ def install(config: Path | None, name: str | None, verify: bool, as_json: bool) 
         return
     click.echo(f"model in Ollama: {settings.model}")
     _tell(found)
+    click.echo("ask it:" + "".join(f"\n  {line}" for line in usage(settings.model)))
 
 
 @model.command()
@@ -127,6 +136,9 @@ def _lines(told: dict[str, Any]) -> list[str]:
         )
     lines.append(f"context  {told['context']:,} tokens")
     lines.append(f"Ollama   {ollama.get('model') or ollama['missing']}")
+    if ollama.get("prompt"):
+        lines.append(f"         asked by prompt {ollama['prompt']}")
+    lines += [f"         {line}" for line in ollama.get("ask", ())]
     return lines
 
 

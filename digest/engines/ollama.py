@@ -20,7 +20,7 @@ from digest.engines.own_prompt import version
 from digest.engines.score import TOP, Step, distribution, with_median
 from digest.errors import EngineUnavailable
 from digest.model.cpu import allowed_cores, free_cores
-from digest.model.identity import Identity, identify
+from digest.model.identity import OWN, Identity, identify
 from digest.prompt import PROMPT_VERSION
 from digest.protocols import LATER, Answer, Ask
 from digest.schema import json_schema
@@ -28,7 +28,6 @@ from digest.schema import json_schema
 if TYPE_CHECKING:
     from digest.settings import OllamaSettings
 
-OWN = "digest"  # the name under which `digest model install` creates the house's model
 _HELLO = 3.0  # seconds a server may take to say what models it has
 _BUSY = (0.5, 1, 2, 4, 8, 16)  # seconds to wait after each 503
 _BLANK = re.compile(r"\s{64}$")  # a grammar that allows white space lets a model loop in it
@@ -183,7 +182,7 @@ class OllamaEngine:
             message = event.get("message") or {}
             text += message.get("content") or ""
             thoughts += len(message.get("thinking") or "")
-            if thoughts > _THOUGHTS or (number > LOOK and text.lstrip().startswith("<think>")):
+            if thoughts > _THOUGHTS or (number == LOOK // 2 and _thinks(text)):
                 raise EngineUnavailable(self._thinking())
             steps += _steps(event)
             if event.get("done"):
@@ -245,6 +244,11 @@ def _threads(url: str) -> int:
     return free if free < allowed_cores() else 0
 
 
+def _thinks(text: str) -> bool:
+    """Whether an answer begins with thoughts that have not ended."""
+    return text.lstrip().startswith("<think>") and "</think>" not in text
+
+
 def _failed(index: int, error: str, finish: str = "error") -> Answer:
     return Answer(index, "", finish, error=error)
 
@@ -260,8 +264,8 @@ def _object(line: str | bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except ValueError:
-        return {"error": "Ollama sent something that is not JSON"}
-    return value if isinstance(value, dict) else {"error": "Ollama sent no JSON object"}
+        return {"error": "something that is not JSON"}
+    return value if isinstance(value, dict) else {"error": "no JSON object"}
 
 
 def _error(body: bytes) -> str:

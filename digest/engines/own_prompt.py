@@ -339,6 +339,5 @@ def _fitting(costs: Sequence[int], room: int) -> tuple[int, ...]:
 
 def _safe(text: str) -> str:
     """One line, which cannot end its turn."""
-
     words = " ".join(text.split())
     return _CONTROL.sub(lambda found: f"({found[1] or found[2] or found[3]})", words)

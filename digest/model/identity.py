@@ -11,6 +11,8 @@ from typing import Any
 
 from digest.prompt import PROMPT_VERSION, chatml
 
+OWN = "digest"  # the name under which `digest model install` creates the model that ships
+
 _MARK = "Made by Digest for prompt version"
 _MARKED = re.compile(rf"{_MARK} (\w+)")
 _SYSTEM = "digest: "  # how the system message of every prompt version begins

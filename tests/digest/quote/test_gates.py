@@ -54,7 +54,7 @@ def test_every_source_may_stand_for_itself() -> None:
         ("The plant opened in May.", "The plant opened in May, the mayor claims.", "join"),
         ("The mayor said \"we will sue\".", "The mayor said \"we may sue\".", "quotation"),
         ("They opened the plant in May.", "They opened the plant in May.", "begins with 'they'"),
-        ("Plant opened.", "The plant opened in the town.", "too little"),
+        ("The plant opened.", "The plant opened in the town.", "too little"),
         ("The plant opened in the.", "The plant opened in the town.", "breaks off"),
         ("工場は五月に開いた。", "工場は五月に開いた。", "language"),
     ],
