@@ -29,8 +29,8 @@ class Modelfile:
     template: str = ""
     system: str = ""
     adapter: str = ""
-    license: str = ""
     parameters: dict[str, str | list[str]] = field(default_factory=dict)  # `stop` is a list
+    license: str = ""
 
     def render(self, name: str = "") -> str:
         """The file's text, with how to ask the model, once it is called `name`, at its head.
@@ -47,9 +47,9 @@ class Modelfile:
                 raise ConfigError(f'a Modelfile cannot hold a {word} with """ in it')
             if text:
                 lines.append(f'{word} """{text}"""')
-        for name, value in self.parameters.items():
+        for word, value in self.parameters.items():
             values = [f'"{one}"' for one in value] if isinstance(value, list) else [value]
-            lines += [f"PARAMETER {name} {one}" for one in values]
+            lines += [f"PARAMETER {word} {one}" for one in values]
         return "\n".join(lines) + "\n"
 
 
@@ -84,6 +84,6 @@ def parse(text: str) -> Modelfile:
         found.get("TEMPLATE", ""),
         found.get("SYSTEM", ""),
         found.get("ADAPTER", ""),
-        found.get("LICENSE", ""),
         parameters,
+        found.get("LICENSE", ""),
     )

@@ -103,7 +103,7 @@ def export(adapter: Adapter, base: Base, out: Path, wanted: Wanted, told: Told) 
     task = tasks.told(adapter.task)
     text = task.modelfile(
         base.folder, source or wanted.source, "" if source else f"./{ADAPTER}"
-    ).render()
+    ).render(wanted.name)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".digest-", dir=out) as scratch:
         parts = Path(scratch)

@@ -112,9 +112,9 @@ def of(folder: Path, source: str, adapter: str = "", told: str = "", most: int =
         template(training),
         told or system(),
         adapter,
+        _parameters(stops(folder), folder, "0") | ({"num_predict": str(most)} if most else {}),
         # Other tasks speak other prompts: of those Digest's engines must know nothing.
         "" if told else mark(),
-        _parameters(stops(folder), folder, "0") | ({"num_predict": str(most)} if most else {}),
     )
 
 
@@ -132,7 +132,6 @@ def raw(
         before + "{{ .Prompt }}" + after,
         "",
         adapter,
-        "",
         _parameters(ends(folder), folder, temperature),
     )
 
