@@ -102,6 +102,58 @@ def install(
     click.echo("ask it:" + "".join(f"\n  {line}" for line in usage(settings.model)))
 
 
+@model.command("try")
+@click.argument("name")
+@options.config
+@click.option(
+    "--engine",
+    type=click.Choice(["ollama", "openai"]),
+    default="ollama",
+    show_default=True,
+    help="What has the model.",
+)
+@click.option("--write/--no-write", default=None, help="Let it write sentences.  [default: as set]")
+@click.option("--alone", is_flag=True, help="Without Digest's own model beside it.")
+@options.json_output
+def try_(
+    name: str, config: Path | None, engine: str, write: bool | None, alone: bool, as_json: bool
+) -> None:
+    """Run the model NAME over twenty example stories, and say what it is worth beside Digest's own:
+    valid answers, quoted sentences, agreement with an editor's choice, seconds.
+    """
+    from dataclasses import asdict
+
+    from digest.engines import open_engine
+    from digest.model import trial
+    from digest.settings import load
+
+    settings = load(config)
+    changed: dict[str, Any] = {"model": name} | ({} if write is None else {"write": write})
+    chosen = getattr(settings, engine).model_copy(update=changed)
+    theirs = settings.model_copy(update={engine: chosen})
+    asked, found = trial.stories(), []
+    with Progress(quiet=as_json) as progress:
+        for kind, whose in [(engine, theirs)] + [("embedded", settings)] * (not alone):
+            opened, _ = open_engine(kind, whose)
+            try:
+                found.append(trial.run(opened, asked, lambda n, of: progress("ask", n, of)))
+            finally:
+                opened.close()
+    if as_json:
+        options.print_json(
+            {"trials": [asdict(one) | {"agreement": round(one.agreement, 3)} for one in found]}
+        )
+        return
+    for one in found:
+        click.echo(f"{one.model}, prompt {one.prompt or 'of the house'}")
+        click.echo(f"  valid      {one.valid} of {one.stories} digests")
+        click.echo(f"  quoted     {one.quoted} of {one.statements} statements")
+        if one.written or one.refused:
+            click.echo(f"  written    {one.written}; {one.refused} more were refused by the gates")
+        click.echo(f"  agreement  {one.agreement:.2f} with the editor's sentences (F1)")
+        click.echo(f"  time       {one.seconds:.1f} s a digest")
+
+
 @model.command()
 @options.config
 @options.json_output

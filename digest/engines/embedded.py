@@ -12,11 +12,11 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from digest.engines.batch import answered
 from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.score import TOP, Step, distribution, until_score, with_median
 from digest.errors import EngineUnavailable, WeightsError
@@ -125,15 +125,7 @@ class EmbeddedEngine:
 
         Closing the iterator stops what is being answered within a token.
         """
-        stop = threading.Event()
-        pool = ThreadPoolExecutor(self.slots, thread_name_prefix="slot")
-        try:
-            pending = [pool.submit(self._one, n, ask, stop) for n, ask in enumerate(asks)]
-            for future in as_completed(pending):
-                yield future.result()
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+        yield from answered(asks, self._one, self.slots, "slot")
 
     def complete(
         self,

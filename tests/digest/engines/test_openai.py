@@ -16,7 +16,7 @@ from digest.protocols import Ask
 from digest.settings import OpenAISettings, Settings
 
 pytest.importorskip("openai")
-from digest.engines.openai import OpenAIEngine  # noqa: E402  needs the client
+from digest.engines.openai import OpenAIEngine
 
 STORY = [
     "OpenAI announced a model that is twice as fast as the last one.",
