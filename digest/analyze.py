@@ -20,7 +20,7 @@ from digest.engines.extractive import ExtractiveEngine, extract
 from digest.errors import EngineUnavailable, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.prompt import PROMPT_VERSION, messages, system
-from digest.protocols import Answer, Ask, Engine
+from digest.protocols import LATER, Answer, Ask, Engine
 from digest.quote.editing import edit
 from digest.quote.summary import SHORT, to_write
 from digest.records import Digest, Item, Provenance
@@ -132,7 +132,7 @@ def _answered(
                 _take(work, answer)
                 if not work.missing or portion < 1:
                     del left[id(work)]
-                    yield work, True
+                    yield work, not work.missing or answer.finish != LATER
                 else:
                     again.append(work)
                 if cancelled():
