@@ -13,23 +13,41 @@ One = Callable[[int, Ask, threading.Event], Answer]
 """Answers the ask at an index of the batch, and stops soon after the event is set."""
 
 
-def answered(asks: Sequence[Ask], one: One, width: int, name: str) -> Iterator[Answer]:
+class Patience:
+    """Counts how often a server failed in a row, over all batches of one engine."""
+
+    def __init__(self) -> None:
+        self._failed = 0
+        self._lock = threading.Lock()
+
+    def seen(self, answer: Answer) -> None:
+        """Raise EngineUnavailable, with the cause as it was, at the `PATIENCE`th failure in a row:
+        the next hundred asks would each wait as long for the same. Then it counts anew.
+        """
+        with self._lock:
+            self._failed = self._failed + 1 if answer.finish == LATER else 0
+            if self._failed < PATIENCE:
+                return
+            self._failed = 0
+        raise EngineUnavailable(answer.error)
+
+
+def answered(
+    asks: Sequence[Ask], one: One, width: int, name: str, patience: Patience | None = None
+) -> Iterator[Answer]:
     """Answers of a batch as they come, `width` asks at once.
 
-    Closing the iterator stops what is being answered. Raises EngineUnavailable, with the cause as
-    it was, when the server fails at `PATIENCE` asks one after the other: the next hundred would
-    each wait as long for the same.
+    Closing the iterator stops what is being answered. Raises EngineUnavailable when `patience`
+    with the server ends.
     """
     stop = threading.Event()
     pool = ThreadPoolExecutor(width, thread_name_prefix=name)
-    failed = 0
     try:
         pending = [pool.submit(one, n, ask, stop) for n, ask in enumerate(asks)]
         for future in as_completed(pending):
             answer = future.result()
-            failed = failed + 1 if answer.finish == LATER else 0
-            if failed >= PATIENCE:
-                raise EngineUnavailable(answer.error)
+            if patience:
+                patience.seen(answer)
             yield answer
     finally:
         stop.set()

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from digest.engines.batch import answered
+from digest.engines.batch import Patience, answered
 from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.own_prompt import version
 from digest.engines.score import TOP, Step, distribution, with_median
@@ -52,7 +52,8 @@ class OllamaEngine:
         from digest.settings import OllamaSettings
 
         self._settings = settings or OllamaSettings()
-        self.context = self._settings.context
+        self.context, self.slots = self._settings.context, self._settings.parallel
+        self._patience = Patience()
         try:
             self._client = ollama.Client(self._settings.host or None, timeout=httpx.Timeout(_HELLO))
         except ValueError as error:
@@ -115,7 +116,7 @@ class OllamaEngine:
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
         """Answer a batch, a bounded number at a time. Raises EngineUnavailable if Ollama dies."""
-        yield from answered(asks, self._one, self._settings.parallel, self.name)
+        yield from answered(asks, self._one, self.slots, self.name, self._patience)
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
         return with_end(lambda loosened: self._chat(index, ask, stop, loosened), stop.is_set)

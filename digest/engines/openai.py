@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from digest.engines.batch import answered
+from digest.engines.batch import Patience, answered
 from digest.engines.loops import with_end
 from digest.engines.ollama import estimate
 from digest.engines.own_prompt import version
@@ -54,7 +54,8 @@ class OpenAIEngine:
             max_retries=0,  # it would ask again after a timeout, too
             timeout=settings.timeout,
         )
-        self.context = settings.context
+        self.context, self.slots = settings.context, settings.parallel
+        self._patience = Patience()
         self.writes = settings.write
         self.prompt_version = version(settings.write)
         self._model = settings.model or self._only()
@@ -84,7 +85,7 @@ class OpenAIEngine:
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
         """Answer a batch, a bounded number at a time. Raises EngineUnavailable if it dies."""
-        yield from answered(asks, self._one, self._settings.parallel, self.name)
+        yield from answered(asks, self._one, self.slots, self.name, self._patience)
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
         def chat(loosened: Mapping[str, float]) -> Answer:

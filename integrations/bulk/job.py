@@ -83,8 +83,9 @@ def _run(
     engine, _ = open_engine(settings.engine, settings)  # `auto` is decided once, for all workers
     engine.close()
     ask = Ask(
-        str(out), select(fields), engine.name, engine.model, settings.ollama, settings.embedded
-    )
+        str(out), select(fields), engine.name, engine.model, settings.ollama, settings.embedded,
+        settings.openai,
+    )  # fmt: skip
     made_with = {
         "format": _FORMAT, "source": source.name, "engine": ask.engine, "model": ask.model,
         "prompt_version": PROMPT_VERSION, "fields": list(ask.fields), "size": size,

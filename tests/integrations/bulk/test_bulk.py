@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from digest.engines import open_engine
 from digest.errors import ConfigError, EngineUnavailable
 from digest.schema import FIELDS
-from digest.settings import EmbeddedSettings, OllamaSettings, Settings
+from digest.settings import EmbeddedSettings, OllamaSettings, OpenAISettings, Settings
 from integrations.bulk import job, portions, work
 from integrations.bulk.portions import Place, Row
 
@@ -34,8 +34,9 @@ lines = st.lists(
 
 def _ask(out: Path, **changes: Any) -> work.Ask:
     ask = work.Ask(
-        str(out), FIELDS, "extractive", "extractive-2", OllamaSettings(), EmbeddedSettings()
-    )
+        str(out), FIELDS, "extractive", "extractive-2", OllamaSettings(), EmbeddedSettings(),
+        OpenAISettings(),
+    )  # fmt: skip
     return replace(ask, **changes)
 
 
