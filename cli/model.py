@@ -141,7 +141,10 @@ def try_(
                 opened.close()
     if as_json:
         options.print_json(
-            {"trials": [asdict(one) | {"agreement": round(one.agreement, 3)} for one in found]}
+            {
+                "trials": [asdict(one) | {"agreement": round(one.agreement, 3)} for one in found],
+                "first_sentences": round(trial.first_sentences(asked), 3),
+            }
         )
         return
     for one in found:
@@ -152,6 +155,9 @@ def try_(
             click.echo(f"  written    {one.written}; {one.refused} more were refused by the gates")
         click.echo(f"  agreement  {one.agreement:.2f} with the editor's sentences (F1)")
         click.echo(f"  time       {one.seconds:.1f} s a digest")
+    click.echo(
+        f"the first four sentences of each story agree by {trial.first_sentences(asked):.2f}"
+    )
 
 
 @model.command()

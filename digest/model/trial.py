@@ -58,6 +58,16 @@ class Trial:
         return 2 * self.right / both if both else 0.0
 
 
+def first_sentences(asked: Sequence[Story], count: int = 4) -> float:
+    """What always choosing the first sentences agrees by: a choice must be better than that."""
+    right = chosen = 0
+    for story in asked:
+        first = set(range(min(count, len(story.spoken))))
+        right += len(first & story.chosen)
+        chosen += len(first)
+    return 2 * right / max(chosen + sum(len(story.chosen) for story in asked), 1)
+
+
 def stories() -> list[Story]:
     """The example stories. Raises WeightsError if they are not there."""
     file = shipped() / "trial.jsonl"
