@@ -11,7 +11,8 @@ import re
 
 # A name, a number or a lower-case word follows: never the end of a sentence.
 _NEVER = """
-    mr mrs ms mx dr drs prof Rev Fr Hon Rep Reps Sen Sens Gov Govs Gen Lt Col sgt Capt cpt cmdr Adm
+    EE mr mrs ms mx dr drs
+    prof Rev Fr Hon Rep Reps Sen Sens Gov Govs Gen Lt Col sgt Capt cpt cmdr Adm
     Maj pvt cpl Pres supt insp st ste Mt v vs viz cf e.g i.e approx resp esp incl messrs mme mmes
     mlle mgr Sr Sra Srta Srs Dra D Dña ud uds vd vds exmo exma ilmo Ing Arq Lic dott sig sigg sigra
     avv Geom z.b d.h u.a u.u z.t i.d.r i.d.s v.a o.ä u.ä bzw evtl ggf inkl exkl zzgl vgl bspw sog
@@ -21,7 +22,7 @@ _NEVER = """
 """
 # The end only if a word follows that begins sentences.
 _SOMETIMES = """
-    u.s u.k u.n e.u d.c u.s.a u.a.e n.y n.j n.c s.c n.d s.d n.h n.m r.i p.r b.c l.a a.d a.m p.m
+    UU u.s u.k u.n e.u d.c u.s.a u.a.e n.y n.j n.c s.c n.d s.d n.h n.m r.i p.r b.c l.a a.d a.m p.m
     m.d ph.d b.a m.a j.d d.d.s Inc Ltd Co Corp llc plc Bros Jr etc usw u.s.w Est Dept Univ
     Ave Blvd rd str ln hwy pkwy Calif Conn Fla Ariz Ark Colo Del Ga Ill Ind Kan Ky La Md Mass
     Mich Minn Miss Mo Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis Wyo Ont Que Alta
@@ -48,7 +49,7 @@ def listed(token: str, words: frozenset[str]) -> bool:
         return True
     if token.isupper() and len(token) > 1 and "." not in token:
         return token in {"MR", "MRS", "MS", "DR", "ST", "NO", "VS"} and token.lower() in words
-    return token.casefold() in words
+    return len(token) > 1 and token.casefold() in words
 
 
 # Words that, with a capital, begin sentences: function words, no names.
@@ -74,14 +75,16 @@ _STARTERS = """
 """
 STARTERS = frozenset(_STARTERS.split())
 # Lower-case words that begin sentences where people write without capitals.
-CASUAL = frozenset("i it he she we they you my this the if what so yes no".split())
+_CASUAL = "i it he she we they you my this the if what so yes no"
+CASUAL = frozenset(_CASUAL.split())
 
 # Before an ordinal with a full stop (German, and its neighbours): "am 3. Mai", "der 20. Tag".
-BEFORE_ORDINAL = frozenset(
-    """am der die das dem den des vom zum zur im ab bis seit beim ins und oder jeder jede jedes
+_BEFORE_ORDINAL = """
+    am der die das dem den des vom zum zur im ab bis seit beim ins und oder jeder jede jedes
     diesem diesen dieser seinem seinen seiner ihrem ihren ihrer auf platz rang de dne od do ze
-    dnia den på""".split()
-)
+    dnia den på
+"""
+BEFORE_ORDINAL = frozenset(_BEFORE_ORDINAL.split())
 # After one: months and what is counted so.
 AFTER_ORDINAL = re.compile(
     r"(?:Jan(?:uar|\b)|Jän|Feb(?:ruar|\b)|März|April|Mai\b|Juni?\b|Juli?\b|Aug(?:ust|\b)|"

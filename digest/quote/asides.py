@@ -15,7 +15,8 @@ _PLACE = r"(?:, ?[A-Z0-9][\w.’' ]{1,25})"
 _NAME = r"[A-ZÄÖÜÉ][\w.’'-]+(?: (?:de |da |do |la |am |an der )?[A-ZÄÖÜÉ][\w.’'-]+){0,3}"
 DATELINE = re.compile(
     rf"[*_]{{0,3}}(?:(?:{_CITY}|{_NAME})?{_PLACE}{{0,3}} ?{_AGENCY}[*_.]{{0,4}}{_DASH}"
-    rf"|{_CITY}{_PLACE}{{1,3}}[*_.]{{0,4}}{_LONG_DASH}|[{_CAPS}]{{5}}[{_CAPS}.'’ -]{{0,40}}[*_.]{{0,4}}{_LONG_DASH})(?=\S)"
+    rf"|{_CITY}{_PLACE}{{1,3}}[*_.]{{0,4}}{_LONG_DASH}|[{_CAPS}]{{5}}[{_CAPS}.'’ "
+    rf"-]{{0,40}}[*_.]{{0,4}}{_LONG_DASH})(?=\S)"
 )
 
 # Behind the header of a news wire: the place all in capitals, a state, and a long dash.
@@ -25,7 +26,8 @@ LATE = re.compile(
 GREETING = re.compile(
     r"(?:hi|hello|hey|dear|good (?:morning|afternoon|evening)|greetings|howdy|welcome back|hallo|"
     r"liebe[rs]?|guten (?:tag|morgen|abend)|moin|sehr geehrte[rs]?|bonjour|salut|ch[eè]re?s?|hola|"
-    r"buenos d[ií]as|estimad[oa]s?|querid[oa]s?|ol[áa]|oi|bom dia|car[oiae]|ciao|buongiorno|gentili?|"
+    r"buenos d[ií]as|estimad[oa]s?|querid[oa]s?|ol[áa]|oi|bom dia|car[oiae]|ciao|buongiorno|"
+    r"gentili?|"
     r"beste|お疲れ様です|こんにちは|皆様|你好|您好|大家好)"
     r"(?: [\w.’'{}*|-]+){0,5}[ ]?[,!:，！、。](?=\s|$)\s*",
     re.I,
@@ -38,25 +40,31 @@ _CREDIT = (
 CREDIT = re.compile(
     rf"[(\[*_]*{_CREDIT}(?: ?:| (?:by|courtesy|via|von|credit)\b)[^\n]{{0,140}}\Z"
     r"|[(\[*_]*(?:©|\(c\) ?\d{4}|copyright\b)[^\n]{0,140}\Z"
-    r"|(?-i:[^\n]{0,160}(?:/ ?(?:Getty Images|Reuters|AFP|AP|dpa|EPA|Shutterstock)|\((?:AP|Reuters|AFP|Getty)\b"
-    r"[^)]{0,40}\))[)\]*_. ]*)\Z",
+    r"|(?-i:[^\n]{0,160}(?:/ ?(?:Getty Images|Reuters|AFP|AP|dpa|EPA|Shutterstock)|\((?:AP|"
+    r"Reuters|AFP|Getty)\b[^)]{0,40}\))[)\]*_. ]*)\Z",
     re.I,
 )
+_NAMES = r"(?:[A-ZÄÖÜÉ@][\w.’'@-]*|and|und|et|y|e|de|van|von|&|\[[^\]]{0,60}\]\(\S{0,300}\))"
+_OFFICE = r"(?:\||–|-|for|of|the|\d{1,4},?|(?:[a-z.]+ )?(?:writer|editor|reporter|correspondent))"
 BYLINE = re.compile(
-    r"[*_]*(?:by|von|par|por|di|de|text(?:o)?:|words by|written by|posted by|author:|geschrieben von)"
-    r":? (?:[A-ZÄÖÜÉ][\w.’'-]*|and|und|et|y|e|de|van|von|&|\||,|\[[^\]]{0,60}\]\(\S{0,300}\))"
-    r"(?:,? (?:[A-ZÄÖÜÉ@][\w.’'@-]*|and|und|et|y|e|de|van|von|for|of|the|&|\||–|-|\d{1,4},?|"
-    r"[a-z.]+ (?:writer|editor|reporter)|\[[^\]]{0,60}\]\(\S{0,300}\))){0,11}[*_. ]*\Z",
-    re.I | re.S,
+    r"[*_]*(?i:by|von|par|por|di|de|texto?:|words by|written by|posted by|author:|geschrieben von)"
+    rf":? {_NAMES}(?:,? (?:{_NAMES}|{_OFFICE})){{0,11}}[*_. ]*\Z"
 )
-CASED_BYLINE = re.compile(r"[*_]*(?:by|By|BY|von|Von|par|Par|por|Por|di|Di|de|De|[A-Z]\w+)")
+_PICTURED = (
+    r"\s*\((?:photo|image|picture|illustration|credit|foto|bild|crédit|imagen|imagem)s?\b"
+    r"[^()]{0,120}\)\s*"
+)
 NAVIGATION = re.compile(
-    r"[\W_]*(?:(?:click|tap) here[^.]{0,60}|(?:read|learn|see|find out|discover|hear|show|view|watch) "
-    r"(?:more|all|now|the full (?:story|article|post)|on|next|online|in (?:your )?browser)[^.]{0,40}|"
+    r"[\W_]*(?:(?:click|tap) here[^.]{0,60}|(?:read|learn|see|find out|discover|hear|show|view|"
+    r"watch) "
+    r"(?:more|all|now|the full (?:story|article|post)|on|next|online|in (?:your "
+    r")?browser)[^.]{0,40}|"
     r"continue reading[^.]{0,60}|more|full story|keep reading|sign ?up(?: (?:now|here|for free))?|"
-    r"subscribe(?: (?:now|here|today))?|share(?: (?:this|on|it)[^.]{0,30})?|tweet|forward|comments?|"
+    r"subscribe(?: (?:now|here|today))?|share(?: (?:this|on|it)[^.]{0,30})?|tweet|forward|"
+    r"comments?|"
     r"leave a comment|like|follow us[^.]{0,30}|advertisement|sponsored|anzeige|werbung|publicité|"
-    r"publicidad[e]?|pubblicità|skip to (?:main )?content|table of contents|related(?: \w+)?|home|menu|"
+    r"publicidad[e]?|pubblicità|skip to (?:main )?content|table of contents|related(?: \w+)?|"
+    r"home|menu|"
     r"unsubscribe|print|download(?: (?:now|here|the app))?|listen(?: now)?|watch(?: now)?|"
     r"mehr (?:lesen|erfahren|dazu)|weiterlesen|zum artikel|jetzt \w+|hier klicken|lire (?:la suite|"
     r"plus)|en savoir plus|leer m[áa]s|seguir leyendo|m[áa]s informaci[óo]n|ler mais|leia mais|"
@@ -65,8 +73,10 @@ NAVIGATION = re.compile(
     re.I,
 )
 TRAILING = re.compile(
-    r"(?:\s*[\[(]?\b(?:read (?:more|on)(?: here)?|continue reading|learn more|more here|full story|"
-    r"see more|weiterlesen|mehr lesen|mehr dazu|lire la suite|leer m[áa]s|ler mais|leia mais|saiba mais|"
+    rf"(?:{_PICTURED}|"
+    r"\s*[\[(]?\b(?:read (?:more|on)(?: here)?|continue reading|learn more|more here|full story|"
+    r"see more|weiterlesen|mehr lesen|mehr dazu|lire la suite|leer m[áa]s|ler mais|leia mais|"
+    r"saiba mais|"
     r"leggi tutto)\b[\])]?[\s.»›>→…!*_]*|\s*\(more\)\s*|\s*[\[(](?:…|\.\.\.)[\])]\s*)\Z",
     re.I,
 )
@@ -86,7 +96,7 @@ def lead(block: str, first: bool) -> int:
 
 def tail(sentence: str) -> int:
     """Where a button or a note begins at the end of a sentence; its length without one."""
-    found = TRAILING.search(sentence, max(0, len(sentence) - 40))
+    found = TRAILING.search(sentence, max(0, len(sentence) - 160))
     return found.start() if found and found.start() else len(sentence)
 
 
@@ -98,7 +108,7 @@ def is_aside(words: str) -> bool:
         return True
     if words.count(" | ") >= 2 and not _ENDED.search(words):
         return True
-    return bool(CASED_BYLINE.match(words) and BYLINE.fullmatch(words))
+    return bool(BYLINE.fullmatch(words))
 
 
 def ended(words: str) -> bool:

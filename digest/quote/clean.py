@@ -1,29 +1,40 @@
 """An author's headline without what newsletters and sites put around it, and not in all capitals.
 
-Says only where the headline stands in the title, and how its words are spelled; it does not judge it.
+Says only where the headline stands in the title, and how its words are spelled; it judges nothing.
 """
 
 import re
 
-_SYMBOLS = r"[\s\u200d\ufe0f\u20e3\u2022\u25aa-\u25ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff|*_#>~=]+"
+_SYMBOLS = (
+    r"[\s\u200d\ufe0f\u20e3\u2022\u25aa-\u25ff\u2600-\u27bf\u2b00-\u2bff"
+    r"\U0001f000-\U0001faff|*_#>~=]+"
+)
 _LABEL = (
-    r"(?:sponsor(?:ed)?(?: (?:content|post|by [\w .&]{2,30}))?|ad|advertisement|anzeige|werbung|promoted|"
-    r"partner content|breaking(?: news)?|show hn|tell hn|launch hn|watch|video|podcast|listen|re|fwd?|aw|wg|"
+    r"(?:sponsor(?:ed)?(?: (?:content|post|by [\w .&]{2,30}))?|ad|advertisement|anzeige|werbung|"
+    r"promoted|"
+    r"partner content|breaking(?: news)?|show hn|tell hn|launch hn|watch|video|podcast|listen|re|"
+    r"fwd?|aw|wg|"
     r"\[pdf\]|\[video\]|\[sponsor(?:ed)?\])"
 )
 _BEFORE = re.compile(
-    rf"(?:{_SYMBOLS}|(?:#|no\.? ?)?\d{{1,2}}[.)]\s+|\(\d{{1,2}}\)\s+|[ivx]{{1,4}}[.)]\s+|{_LABEL}\s*(?:[:|]|\s[–—-]\s)\s*)",
+    rf"(?:{_SYMBOLS}|(?:#|no\.? ?)?\d{{1,2}}[.)]\s+|\d{{1,2}}(?:\.\d{{1,2}}){{1,2}}\s+|"
+    rf"\(\d{{1,2}}\)\s+|[ivx]{{1,4}}[.)]\s+|"
+    rf"{_LABEL}\s*(?:[:|]|\s[–—-]\s)\s*)",
     re.I,
 )
 _KIND = (
-    r"github repo|github|repo|website|site|web ?app|app|tool|hacker news thread|reddit thread|thread|tweet|"
-    r"twitter thread|x thread|sponsor(?:ed)?|ad|video|youtube(?: video)?|podcast|pdf|paper|arxiv|book|ebook|course|"
+    r"github repo|github|repo|website|site|web ?app|app|tool|hacker news thread|reddit thread|"
+    r"thread|tweet|"
+    r"twitter thread|x thread|sponsor(?:ed)?|ad|video|youtube(?: video)?|podcast|pdf|paper|arxiv|"
+    r"book|ebook|course|"
     r"blog|blog post|article|demo|slides|interactive|newsletter|paywall|free|audio|gallery|anzeige"
 )
 _AFTER = re.compile(
-    rf"(?:{_SYMBOLS}|\s*[(\[](?:[^()\[\]]{{0,60}}\b\d+[ -]?min(?:ute)?s?\b[^()\[\]]{{0,12}}|{_KIND})[)\]]"
+    rf"(?:{_SYMBOLS}|\s*[(\[](?:[^()\[\]]{{0,60}}\b\d+[ -]?min(?:ute)?s?\b[^()\[\]]{{0,12}}|"
+    rf"{_KIND}|(?:[\w-]+\.)+[a-z]{{2,10}}(?:/[^\s()]*)?)[)\]]"
     rf"|\s*[-–—|·]?\s*\d+[ -]min(?:ute)?s?(?: read)?|\s+[|·•]\s+[^|·•]{{2,40}}"
-    r"|\s+[–—-]\s+(?:[\w-]+\.(?:com|org|net|io|co|de|fr|news)|(?:the )?(?:[A-Z]\w+ )?(?:Times|Post|News|Journal|"
+    r"|\s+[–—-]\s+(?:[\w-]+\.(?:com|org|net|io|co|de|fr|news)|(?:the )?(?:[A-Z]\w+ )?(?:Times|"
+    r"Post|News|Journal|"
     r"Magazine|Guardian|Reuters|Blog|Gazette|Tribune|Herald)))\Z",
     re.I,
 )
@@ -48,7 +59,7 @@ def clean(own: str) -> tuple[int, int]:
 def spoken(title: str, text: str) -> str:
     """`title` as it is, or, where it is set in capitals, spelled as the text spells its words.
 
-    A word that the text does not use keeps its capitals if it may be an abbreviation, else its first.
+    A word that the text does not use keeps its capitals if it may be an abbreviation, else one.
     """
     letters = [sign for sign in title if sign.isalpha()]
     cased = [sign for sign in letters if sign.upper() != sign.lower()]

@@ -38,10 +38,8 @@ _MARK = re.compile(
 _PROTECTED = re.compile(
     r"`[^`]{1,300}`"
     r"|!?\[(?:[^\[\]]|!?\[[^\[\]]{0,300}\](?:\([^()\s]{0,2000}\))?){0,600}\]"
-    r"(?:\(\s?(?:[^()\s]|\([^()\s]{0,300}\)){0,4000}(?:\s[\"'(][^()\"]{0,300}[\"')])?\s?\)"
-    r"|\[[^\[\]]{0,200}\])"
-    r"|<[^<>\s]{1,2000}>"
-    r"|\bhttps?://[^\s<>\"”)\]]{0,3000}[^\s<>\"”)\].,;:!?]"
+    r"(?:\(\s?(?:[^()\s]|\([^()\s]{0,300}\)){0,4000}(?:\s[\"'(][^()\"]{0,300}[\"')])?\s?\)|"
+    r"\[[^\[\]]{0,200}\])|<[^<>\s]{1,2000}>|\bhttps?://[^\s<>\"”)\]]{0,3000}[^\s<>\"”)\].,;:!?]"
 )
 _PAIRED = re.compile(r"[\"“”„«»「」『』()（）]")
 _TOKEN = re.compile(r"[^\s(\[{\"“„«‘—–/]+\Z")
@@ -53,7 +51,8 @@ _DASHED = re.compile(r"\s+(?:[-–—]|--|- -)\s")
 _GOES_ON = re.compile(r"[ \t>]*[,.;:)%\]/&]")
 _UNFINISHED = re.compile(
     r"(?:[,(\[&/、，–-]|\b(?:a|an|the|of|and|or|at|to|by|with|from|in|on|for|over|about|into|than|as|"
-    r"that|is|are|was|were|be|my|our|your|their|his|her|its|und|der|die|das|in|mit|von|zu|le|la|les|"
+    r"that|is|are|was|were|be|my|our|your|their|his|her|its|und|der|die|das|in|mit|von|zu|le|la|"
+    r"les|"
     r"de|du|des|et|el|los|las|y|que|o|os|e|do|da|il|di))\s*\Z",
     re.I,
 )
@@ -80,21 +79,24 @@ def ends(block: str) -> list[int]:
 
 
 def _is_end(block: str, mark: re.Match[str], begin: int, width: int) -> bool:
-    if mark["hard"] or mark["soft"]:
-        return _breaks(block, mark, width)
-    if mark["greek"]:
-        return True
+    """Whether a mark ends the sentence that begins at `begin`."""
     following = block[mark.end() : mark.end() + _AFTER]
-    if mark["wide"]:
-        return not (mark["wclose"] and SPEAKS_CJK.match(following))
-    if not following.strip():
-        return True
-    if _DASHED.match(following):
-        return False
-    next_one = _NEXT.match(following)
+    if mark["hard"] or mark["soft"]:
+        ends_here = _breaks(block, mark, width)
+    elif mark["wide"]:
+        ends_here = not (mark["wclose"] and SPEAKS_CJK.match(following))
+    elif mark["greek"] or not following.strip():
+        ends_here = True
+    else:
+        reported = mark["close"] and mark["stop"] != "." and SPEAKS.match(following)
+        ends_here = not (reported or _DASHED.match(following)) and _stops(block, mark, begin)
+    return ends_here
+
+
+def _stops(block: str, mark: re.Match[str], begin: int) -> bool:
+    """Whether stops, marks of question or exclamation end a sentence before what follows."""
+    next_one = _NEXT.match(block[mark.end() : mark.end() + _AFTER])
     word, after = (next_one["word"], next_one["after"]) if next_one else ("", "")
-    if mark["close"] and mark["stop"] != "." and SPEAKS.match(following):
-        return False
     if mark["stop"] == ".":
         token = _TOKEN.search(block[max(begin, mark.start() - _BEFORE) : mark.start()])
         return _period(token.group() if token else "", block, mark, word, after)
@@ -192,18 +194,14 @@ def _pairs(block: str, protected: list[tuple[int, int]]) -> list[tuple[int, int]
 
 def _role(sign: str, block: str, place: int, opened: dict[str, int]) -> tuple[str, bool]:
     """Which pair a sign belongs to, and whether it opens it."""
-    if sign in "()（）":
-        return "()", sign in "(（"
-    if sign in "「」":
-        return "「", sign == "「"
-    if sign in "『』":
-        return "『", sign == "『"
+    for pair in ("(（)）", "「」", "『』"):
+        if sign in pair:
+            return pair, sign in pair[: len(pair) // 2]
     if sign in "«»":
         return "«", "«" not in opened
-    if sign == "“":
-        return "“", not ("“" in opened and block[opened["“"]] == "„")
-    if sign in "„”":
-        return "“", sign == "„"
+    if sign in "“„”":
+        closes = sign == "”" or (sign == "“" and "“" in opened and block[opened["“"]] in "“„")
+        return "“", not closes
     gap = place == 0 or block[place - 1].isspace() or block[place - 1] in "([—–-"
     spaced = place + 1 >= len(block) or block[place + 1].isspace()
     return '"', '"' not in opened if gap == spaced else gap

@@ -26,25 +26,37 @@ _ENDED = re.compile(r"[.!?…。！？؟।؛。][\"'”’»)\]*_」』“]*\Z"
 _QUESTION = re.compile(r"[?？؟;][!?！？]*[\"'”’»)\]」』“]*\Z")
 _SEMICOLON = re.compile(r"[^\W\dα-ωά-ώ];\Z")  # a question mark in Greek alone
 _BROKEN = re.compile(r"(?<![:;])(?:[:：,;，、–—-]|\.\.\.|…)[\"'”’»)\]」』]*\Z")
-_URL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\w+|[#@]\w+")
+_HASH = re.compile(r"\b(?=\w*\d)[0-9a-f]{20,}\b")
+_URL = re.compile(r"(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,80}\.\w{1,20}|[#@]\w+")
 _THIS = re.compile(r"(?:this|these) ", re.I)  # at the very beginning: the text itself, or its title
 _CODE = re.compile(r"[{}=<>\\|]|::|->|\w\(\)|\w\.\w+\(|_\w+_|^[$>#] ")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
 _COUNTED = re.compile(r"(?:(?<=\s)|\A)\w{1,2}\)|[:;=][-^o']?[()]")  # "1)", "a)", a smiley
 _SPEAKER = re.compile(
-    r"[\"”’“»,]\s*(?:(?:he|she|they|it) (?:said|says|added|wrote|told|explained|noted|continued|tweeted|"
-    r"replied|recalled|asked|argued|concluded|warned|joked|insisted|claimed|posted|admitted|stated)|"
-    r"(?:said|says|added|wrote|asked) (?:he|she|they)(?=[.,])|(?:sagte|sagt|so|erklärte|betonte|fügte|meinte) "
-    r"(?:er|sie)|(?:a-t-|a |ajoute-t-|explique-t-|poursuit-|dit-|affirme-t-)?(?:il|elle)s?"
-    r" ?(?:a |ont )?(?:déclaré|dit|ajouté|expliqué|affirmé)|(?:dit|explique|ajoute|poursuit|affirme)-(?:t-)?"
-    r"(?:il|elle))\b",
+    r"[」』]\s*と彼(?:女|ら)?は|[”」』]\s*[他她]们?(?:说|說|表示)|"
+    r"[\"”’“»,]\s*(?:(?:he|she|they|it) (?:said|says|added|wrote|told|explained|noted|continued|"
+    r"tweeted|"
+    r"replied|recalled|asked|argued|concluded|warned|joked|insisted|claimed|posted|admitted|"
+    r"stated)|"
+    r"(?:said|says|added|wrote|asked) (?:he|she|they)(?=[.,])|(?:sagte|sagt|so|erklärte|betonte|"
+    r"fügte|meinte) "
+    r"(?:er|sie)|(?:a-t-|a |ajoute-t-|explique-t-|poursuit-|dit-|affirme-t-)?(?:il|elle)s? ?(?:a "
+    r"|ont )?(?:déclaré|dit|ajouté|expliqué|affirmé)|(?:dit|explique|ajoute|poursuit|"
+    r"affirme)-(?:t-)?(?:il|elle))\b",
     re.I,
 )
 _HE = re.compile(r"\b(?:he|she|his|him|hers?)\b", re.I)
 _NAMED = re.compile(
     r"[A-Z][\w’'-]+|\b(?:man|woman|boy|girl|person|father|mother|son|daughter|husband|wife|brother|"
-    r"sister|driver|officer|teacher|student|doctor|user|player|author|actor|anyone|someone|everyone|"
+    r"sister|driver|officer|teacher|student|doctor|user|player|author|actor|anyone|someone|"
+    r"everyone|"
     r"nobody|who|one|\w+(?:er|or|ist|ian|ant))\b"
+)
+# "In March, they asked for more." No noun stands before the pronoun but that of time or place.
+_LED = re.compile(
+    r"\W*(?:In|On|By|At|Since|Until|During|From|Last|Earlier|Later)\b[^,]{1,40}, (?P<rest>(?:it|"
+    r"they)\b.*)",
+    re.S,
 )
 # "Praising the work, they asked for more."
 _DOING = re.compile(r"\W*(?:[A-Z]\w+(?:ing|ed)) [^,]{0,90}, (?:he|she|they|it)\b")
@@ -77,7 +89,7 @@ def guards(text: str, found: Sequence[Sentence], lang: str | None = None) -> tup
         following = words[n + 1] if n + 1 < len(words) else ""
         out.append(
             Guard(
-                never=MACHINE if called[n] else inside[n] or _never(words[n], sentence),
+                never=MACHINE if called[n] else _never(words[n], sentence) or inside[n],
                 before="" if n == 0 and _THIS.match(words[n]) else _before(words[n], last, lang),
                 after="the next sentence takes it back" if denied(following) else "",
             )
@@ -119,7 +131,10 @@ def _shape(words: str, kind: str) -> str:
         "broken off": bool(_BROKEN.search(words)),
         "begins in the middle": bare.lstrip("\"“„«'‘([")[:1] in set(",.;:!?%)]}/&"),
         "open bracket": _brackets(words),
-        "no prose": solid < SOLID * len(bare) or figures * 2 > solid or _coded(bare),
+        "no prose": bool(_HASH.search(bare))
+        or solid < SOLID * len(bare)
+        or figures * 2 > solid
+        or _coded(bare),
         "too long": len(words) > LONG,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
@@ -170,7 +185,8 @@ def _before(words: str, last: str, lang: str) -> str:
 
 def _unnamed(words: str) -> bool:
     """Whether a sentence says "he" or "she" before it has named anybody."""
-    if _DOING.match(words):
+    led = _LED.match(words)
+    if _DOING.match(words) or (led and not phrases.EXPLETIVE.match(led["rest"])):
         return True
     pronoun = _HE.search(words)
     if not pronoun:

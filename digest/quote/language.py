@@ -6,6 +6,7 @@ from them on 98.7 of 100 (py3langid 98.3, lingua 97.9 with 1.1 GB of memory, eld
 one language a text: of a mixed text the one that most of it is in.
 """
 
+import re
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from digest.quote.plain import plain
 # the 15 wrong answers on the short sentences lie below it, and 3 of the 1,133 right ones.
 LOOKED_AT, LETTERS, SURE = 2000, 16, 0.35
 
+_LINK = re.compile(r"(?:https?://|www\.)\S+")
 _NAMES = {
     "af": "Afrikaans", "ar": "Arabic", "az": "Azerbaijani", "be": "Belarusian", "bg": "Bulgarian",
     "bn": "Bengali", "bs": "Bosnian", "ca": "Catalan", "cs": "Czech", "cy": "Welsh",
@@ -48,7 +50,7 @@ _OWN = {
 
 def language(text: str) -> str:
     """The ISO 639-1 code of the language of a markdown text; "" where nothing tells it."""
-    words = plain(text[: LOOKED_AT * 2])[:LOOKED_AT]
+    words = _LINK.sub(" ", plain(text[: LOOKED_AT * 2]))[:LOOKED_AT]
     letters = sum(2 if ord(sign) < 0x0E00 else 8 for sign in words if sign.isalpha())
     if letters < 2 * LETTERS:
         return ""

@@ -9,13 +9,14 @@ LASTS = 6  # sentences; a quotation that is longer was never closed, or never op
 _WHOLE = re.compile(r"[\"“„«「『]")
 _END = re.compile(r"[\"”“»」』][.,!?。]?\Z")
 _SAYS = re.compile(
-    r"[:：]\s*\Z|\b(?:said|says|wrote|writes|told|tweeted|added|asked|continued|explained|sagte|schrieb|"
+    r"[:：]\s*\Z|\b(?:said|says|wrote|writes|told|tweeted|added|asked|continued|explained|sagte|"
+    r"schrieb|"
     r"erklärte|déclaré|dit|dijo|disse|afirmou|detto)\b|[说說道]"
 )
 
 
 def marks(words: Sequence[str]) -> list[str]:
-    """For each of the sentences of a text why its quotation marks keep it from being shown, or ""."""
+    """For each sentence of a text why its quotation marks keep it from being shown, or ""."""
     out = [""] * len(words)
     opened: int | None = None  # the sentence in which a quotation was opened
     for n, sentence in enumerate(words):
@@ -23,8 +24,9 @@ def marks(words: Sequence[str]) -> list[str]:
             _free(out, opened + 1, n)
             opened = None
         begun = opened
-        place = 0
-        for place, opens in _signs(sentence):
+        place = 0  # of the last quotation mark
+        for sign, opens in _signs(sentence):
+            place = sign
             if opens:
                 if opened is not None and opened != n:
                     _free(out, opened + 1, n)  # it was never closed: what lies between is free
@@ -36,13 +38,21 @@ def marks(words: Sequence[str]) -> list[str]:
                 opened = None
         if begun is not None:
             out[n] = "inside a quotation" if opened == begun else "a quotation ends in it"
-        elif opened is not None and not _SAYS.search(sentence[max(0, place - 60) : place]):
+        elif opened is not None and (
+            _nested(sentence) or not _SAYS.search(sentence[max(0, place - 60) : place])
+        ):
             out[n] = "a quotation begins in it"
         if not out[n] and _speechless(sentence):
             out[n] = "quotation without its speaker"
     if opened is not None:
         _free(out, opened + 1, len(words))
     return out
+
+
+def _nested(sentence: str) -> bool:
+    """Whether a sentence leaves more than one quotation open."""
+    signs = _signs(sentence)
+    return sum(1 if opens else -1 for _, opens in signs) > 1
 
 
 def _free(out: list[str], start: int, stop: int) -> None:
@@ -72,6 +82,16 @@ def _signs(sentence: str) -> list[tuple[int, bool]]:
         depth = depth + 1 if opens else max(0, depth - 1)
         found.append((place, opens))
     return found
+
+
+def balanced(sentence: str) -> bool:
+    """Whether every quotation that a sentence opens or closes lies whole in it."""
+    depth = 0
+    for _, opens in _signs(sentence):
+        depth += 1 if opens else -1
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _speechless(sentence: str) -> bool:

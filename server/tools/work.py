@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -81,6 +82,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
                 title=one.title,
                 url=one.url,
                 digest=digest.fields.as_dict(),
+                evidence=[results.Statement(**asdict(one)) for one in digest.evidence],
                 provenance=results.Provenance(
                     engine=how.engine,
                     model=how.model,
@@ -88,7 +90,9 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
                     tokens_out=how.tokens_out,
                     tokens_cut=how.tokens_cut,
                     degraded=how.degraded,
-                    dropped=list(how.dropped),
+                    language=how.language,
+                    dropped=[one.what for one in how.edits if one.kind in {"name", "theme"}],
+                    addressed_to_machine=sum(one.kind == "machine" for one in how.edits),
                 ),
             )
 
