@@ -20,7 +20,7 @@ from digest.errors import InvalidAnswer
 from digest.grammar import answer_budget
 from digest.model.weights import shipped
 from digest.partial import members
-from digest.prompt import Message
+from digest.prompt import PROMPT_VERSION, Message
 from digest.protocols import Answer, Ask, Choosing
 from digest.quote import gates
 from digest.schema import FIELDS, json_schema, select, validate
@@ -88,6 +88,11 @@ class Choice:
 def wanted(engine: object) -> bool:
     """Whether an engine's model has to be asked by this prompt."""
     return isinstance(engine, Choosing) and engine.chooses
+
+
+def prompt_of(engine: object) -> str:
+    """The prompt version that an engine's digests carry."""
+    return engine.prompt_version if isinstance(engine, Choosing) else PROMPT_VERSION
 
 
 def version(write: bool) -> str:

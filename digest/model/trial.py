@@ -31,6 +31,7 @@ class Story:
     title: str
     text: str
     spoken: tuple[str, ...]
+    starts: tuple[int, ...]  # where each begins in the text
     chosen: frozenset[int]
 
 
@@ -80,9 +81,11 @@ def stories() -> list[Story]:
 
 def _story(row: dict[str, object]) -> Story:
     title, text = str(row["title"]), str(row["text"])
-    spoken = tuple(plain(text, s.start, s.end) for s in sentences(text) if s.kind in _SPOKEN)
+    found = [sentence for sentence in sentences(text) if sentence.kind in _SPOKEN]
+    spoken = tuple(plain(text, sentence.start, sentence.end) for sentence in found)
+    starts = tuple(sentence.start for sentence in found)
     picked = [*_strings(row["summary"]), *_strings(row["highlights"])]
-    return Story(title, text, spoken, frozenset(map(spoken.index, picked)))
+    return Story(title, text, spoken, starts, frozenset(map(spoken.index, picked)))
 
 
 def _strings(value: object) -> list[str]:
@@ -146,13 +149,12 @@ def _by_analyze(engine: Engine, asked: Sequence[Story], progress: Progress) -> _
     picked: list[set[int]] = [set() for _ in asked]
     valid = statements = quoted = 0
     for item, digest in analyze(items, engine, progress=progress):
-        story, fields = asked[item.position], digest.fields
-        shown = [fields.summary or "", *(fields.highlights or ())]
-        said = [plain(text, s.start, s.end) for text in shown for s in sentences(text)]
-        whole = " ".join(" ".join(plain(text).split()) for text in shown)
-        places = {n for n, sentence in enumerate(story.spoken) if sentence in whole}
-        picked[item.position] = places
+        story = asked[item.position]
+        said = [one for one in digest.evidence if one.field != "title"]
+        picked[item.position] = {
+            n for n, start in enumerate(story.starts) if any(one.start == start for one in said)
+        }
         valid += not digest.provenance.degraded
         statements += len(said)
-        quoted += sum(sentence in story.spoken for sentence in said)
+        quoted += sum(one.status != "written" for one in said)
     return valid, statements, quoted, 0, 0, picked
