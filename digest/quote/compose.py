@@ -26,6 +26,10 @@ BRIEF = 50
 LONGEST = {"summary": 1000, "highlights": 240}
 HIGHLIGHTS = 6
 GAP = " … "
+# STANDING: languages whose guards know what refers to a sentence left out. In others subjects are
+# dropped, or no list is there: such a text gives its first sentences and no highlights.
+STANDING = ("", "en", "de", "fr")
+LEAD, LEAD_WORDS = 3, 70
 UNSPACED = ("zh", "ja", "th", "lo", "km", "my")  # no space between sentences
 _SHOWN = frozenset({"question", "fragment", "broken off", "entry of a list", "open bracket"})
 
@@ -52,8 +56,8 @@ def compose(
     """Say what a text says of itself.
 
     `asked` names the fields. With a `label` the author's title stands whatever it says: it is the
-    name of an event, a job, a product. `chosen` holds numbers of sentences for summary and highlights that a
-    model chose; the guards still hold, and without it the ranker chooses.
+    name of an event, a job, a product. `chosen` holds numbers of sentences for summary and
+    highlights that a model chose; the guards still hold, and without it the ranker chooses.
     """
     lang = language(f"{title}\n{text}")
     found = sentences(text)
@@ -68,6 +72,8 @@ def compose(
     highlights: Sequence[int] = choice.highlights
     if chosen is not None:
         summary, highlights = chosen[0] or summary, chosen[1]
+    if lang not in STANDING:
+        summary, highlights = _lead(text, found, checked), ()
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
         summary, highlights = _whole(text, found, checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
@@ -98,6 +104,21 @@ def compose(
         fields["highlights"] = [one.statement for one in said["highlights"]]
     evidence = tuple(one for name in said if name in asked for one in said[name])
     return Composed(fields, evidence, tuple(edits), lang, _readable(text, found, machine))
+
+
+def _lead(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
+    """The first sentences of the story, as they follow each other."""
+    chosen: list[int] = []
+    size = 0.0
+    for n, guard in enumerate(checked):
+        if guard.never and not chosen:
+            continue
+        words = plain(text, found[n].start, found[n].end)
+        size += max(len(words.split()), len(words) / 8)
+        if guard.never or (chosen and size > LEAD_WORDS) or len(chosen) == LEAD:
+            break
+        chosen.append(n)
+    return tuple(chosen)
 
 
 def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> str:
