@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from digest.errors import EngineUnavailable
 from digest.protocols import LATER, Answer, Ask
 
+CANCELLED = "cancelled"  # the error of an answer that nobody waits for any more
 PATIENCE = 3  # failures of the server, not of an item, one after the other
 
 One = Callable[[int, Ask, threading.Event], Answer]
@@ -24,6 +25,8 @@ class Patience:
         """Raise EngineUnavailable, with the cause as it was, at the `PATIENCE`th failure in a row:
         the next hundred asks would each wait as long for the same. Then it counts anew.
         """
+        if answer.error == CANCELLED:
+            return
         with self._lock:
             self._failed = self._failed + 1 if answer.finish == LATER else 0
             if self._failed < PATIENCE:

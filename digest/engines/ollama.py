@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from digest.engines.batch import Patience, answered
+from digest.engines.batch import CANCELLED, Patience, answered
 from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.own_prompt import version
 from digest.engines.score import TOP, Step, distribution, with_median
@@ -194,7 +194,7 @@ class OllamaEngine:
                 return _failed(index, "the model wrote white space without end")
             if stop.is_set() or time.monotonic() > deadline:
                 why = f"no answer within {self._settings.timeout:g} s"
-                return _failed(index, "cancelled" if stop.is_set() else why, LATER)
+                return _failed(index, CANCELLED if stop.is_set() else why, LATER)
         return _failed(index, "Ollama broke the answer off", LATER)
 
     def _thinking(self) -> str:
