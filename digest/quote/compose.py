@@ -6,7 +6,7 @@ span with something left out that carries no sense.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from digest.quote import title as titles
@@ -61,7 +61,7 @@ def compose(
     """
     lang = language(f"{title}\n{text}")
     found = sentences(text)
-    checked = guards(text, found, lang)
+    checked = _unbroken(text, found, guards(text, found, lang))
     machine = [n for n, one in enumerate(checked) if one.never == MACHINE]
     edits = [Edit("machine", plain(text, found[n].start, found[n].end)[:200]) for n in machine]
     if addressed_to_machine(title):
@@ -75,7 +75,7 @@ def compose(
     if lang not in STANDING:
         summary, highlights = _lead(text, found, checked), ()
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
-        summary, highlights = _whole(text, found, checked), ()
+        summary, highlights = _whole(checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
     best = sorted(range(len(found)), key=lambda n: -choice.scores[n])
     head = titles.settle(title, text, found, best, checked, lang, label=label)
@@ -130,15 +130,24 @@ def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> s
     return "".join([*parts, text[place:]])
 
 
-def _whole(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
+def _whole(checked: Sequence[Guard]) -> tuple[int, ...]:
     """All sentences of a brief text but what is no part of its story."""
-    shown = [n for n, one in enumerate(checked) if not one.never or one.never in _SHOWN]
-    # A text that was cut off on its way ends in the middle of a word.
-    if len(shown) > 1 and found[shown[-1]].kind == "prose":
-        last, before = (plain(text, found[n].start, found[n].end) for n in shown[:-3:-1])
-        if ended(before) and not ended(last):
-            shown.pop()
-    return tuple(shown)
+    return tuple(n for n, one in enumerate(checked) if not one.never or one.never in _SHOWN)
+
+
+def _unbroken(
+    text: str, found: Sequence[Sentence], checked: tuple[Guard, ...]
+) -> tuple[Guard, ...]:
+    """The guards, with one against a last sentence without an end behind one that has one.
+
+    A text that was cut off on its way ends in the middle of a word.
+    """
+    if len(found) < 2 or {found[-1].kind, found[-2].kind} != {"prose"}:
+        return checked
+    before, last = (plain(text, one.start, one.end) for one in found[-2:])
+    if ended(last) or not ended(before):
+        return checked
+    return (*checked[:-1], replace(checked[-1], never=checked[-1].never or "cut off at the end"))
 
 
 def _summary(
