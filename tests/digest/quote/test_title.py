@@ -42,6 +42,10 @@ def settled(own: str, text: str = STORY, ranked: list[int] | None = None) -> Tit
             "Aldby council sells old mill to bakers",
         ),
         ("**Aldby council sells old mill to bakers**", "Aldby council sells old mill to bakers"),
+        (
+            "Aldby <i>council</i> sells <b>old mill to bakers</b>",
+            "Aldby council sells old mill to bakers",
+        ),
         ("ALDBY COUNCIL SELLS OLD MILL TO BAKERS", "Aldby council Sells old mill to bakers"),
     ],
 )
