@@ -51,7 +51,7 @@ class Chooser:
         chosen = [name for name in CHOSEN[1:] if name in self._asked and self._words]
         write = bool(getattr(engine, "writes", False))
         return question(
-            self._item.title[:_TITLE],
+            self._composed.title[:_TITLE],
             self._words,
             [*missing, *chosen],
             room=room,
