@@ -64,7 +64,7 @@ class OpenAIEngine:
     def _only(self) -> str:
         """The one model of a server. Raises EngineUnavailable."""
         try:
-            names = [one.id for one in self._client.with_options(timeout=_HELLO).models.list()]
+            names = [str(one.id) for one in self._client.with_options(timeout=_HELLO).models.list()]
         except self._api.OpenAIError as error:
             self.close()
             raise EngineUnavailable(
