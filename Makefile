@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: fit-extract help report test quick fix bench mcpb fuzz ray clean
+.PHONY: fit-extract help report test quick fix bench mcpb fuzz ray ollama clean
 
 PAGES := README.md docs/cli.md docs/architecture.md
 # What `quick` tests: a minute of one processor.
@@ -64,6 +64,11 @@ ray: .venv/dev ## install Ray (200 MB) and test `digest bulk` on it, killed for 
 
 fit-extract: .venv/dev ## fit the weights of letter splitting to ../shared, checked by publisher; minutes
 	$(BIN)/python -m finetune.extract.fit
+
+ollama: .venv/dev ## test on a real Ollama server: make ollama DIGEST_OLLAMA=localhost:11434
+	@test -n "$(DIGEST_OLLAMA)" || { echo "name the server: make ollama DIGEST_OLLAMA=localhost:11434"; exit 2; }
+	$(BIN)/digest model pull
+	DIGEST_OLLAMA=$(DIGEST_OLLAMA) $(BIN)/pytest -v tests/cli/test_ollama_way.py tests/digest/engines/test_ollama_real.py
 
 clean: ## remove what was made here (not the model in the user's cache)
 	rm -rf .venv dist reports runs

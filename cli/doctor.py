@@ -112,11 +112,14 @@ def _sign_ins(chosen: "Settings", *, online: bool) -> Iterator[Check]:
 def _engines(chosen: "Settings") -> Iterator[Check]:
     from digest import engines
     from digest.errors import DigestError
+    from digest.prompt import PROMPT_VERSION
 
-    for name in ("ollama", "embedded"):
+    others = ("openai",) if chosen.openai.base_url or chosen.engine == "openai" else ()
+    for name in ("ollama", "embedded", *others):
         try:
             engine, why = engines.open_engine(name, chosen)
-            yield name, "ok", f"{engine.model} {why}".strip()
+            prompt = getattr(engine, "prompt_version", PROMPT_VERSION)
+            yield name, "ok", f"{engine.model}, asked by prompt {prompt} {why}".strip()
             engine.close()
         except DigestError as error:
             yield name, "note", str(error)

@@ -84,12 +84,18 @@ def build(verify: bool, as_json: bool) -> None:
 @model.command()
 @options.config
 @click.option("--name", help="The model's name in Ollama.  [default: ollama.model]")
+@click.option("--force", is_flag=True, help="Also in the place of a model that is not Digest's.")
 @verify_option
 @options.json_output
-def install(config: Path | None, name: str | None, verify: bool, as_json: bool) -> None:
-    """Create the model in Ollama, building it first if need be; then `ollama run digest` works."""
+def install(
+    config: Path | None, name: str | None, force: bool, verify: bool, as_json: bool
+) -> None:
+    """Create the model in Ollama, building it first if need be; then
+    `cat story.md | ollama run --nowordwrap digest` prints a digest.
+    """
     from digest.engines.ollama import OllamaEngine
     from digest.model import build as models
+    from digest.model.modelfile import usage
     from digest.settings import load
 
     settings = load(config).ollama
@@ -98,7 +104,9 @@ def install(config: Path | None, name: str | None, verify: bool, as_json: bool) 
     found = None
     with Progress(quiet=as_json) as progress:
         path = models.build(lambda done, total: progress("build", done, total))
-        models.install(path, settings, lambda _: None if as_json else click.echo(_, err=True))
+        models.install(
+            path, settings, lambda _: None if as_json else click.echo(_, err=True), force=force
+        )
         if verify:
             engine = OllamaEngine(settings)
             try:
@@ -110,6 +118,65 @@ def install(config: Path | None, name: str | None, verify: bool, as_json: bool) 
         return
     click.echo(f"model in Ollama: {settings.model}")
     _tell(found)
+    click.echo("ask it:" + "".join(f"\n  {line}" for line in usage(settings.model)))
+
+
+@model.command("try")
+@click.argument("name")
+@options.config
+@click.option(
+    "--engine",
+    type=click.Choice(["ollama", "openai"]),
+    default="ollama",
+    show_default=True,
+    help="What has the model.",
+)
+@click.option("--write/--no-write", default=None, help="Let it write sentences.  [default: as set]")
+@click.option("--alone", is_flag=True, help="Without Digest's own model beside it.")
+@options.json_output
+def try_(
+    name: str, config: Path | None, engine: str, write: bool | None, alone: bool, as_json: bool
+) -> None:
+    """Run the model NAME over twenty example stories, and say what it is worth beside Digest's own:
+    valid answers, quoted sentences, agreement with an editor's choice, seconds.
+    """
+    from dataclasses import asdict
+
+    from digest.engines import open_engine
+    from digest.model import trial
+    from digest.settings import load
+
+    settings = load(config)
+    changed: dict[str, Any] = {"model": name} | ({} if write is None else {"write": write})
+    chosen = getattr(settings, engine).model_copy(update=changed)
+    theirs = settings.model_copy(update={engine: chosen})
+    asked, found = trial.stories(), []
+    with Progress(quiet=as_json) as progress:
+        for kind, whose in [(engine, theirs)] + [("embedded", settings)] * (not alone):
+            opened, _ = open_engine(kind, whose)
+            try:
+                found.append(trial.run(opened, asked, lambda n, of: progress("ask", n, of)))
+            finally:
+                opened.close()
+    if as_json:
+        options.print_json(
+            {
+                "trials": [asdict(one) | {"agreement": round(one.agreement, 3)} for one in found],
+                "first_sentences": round(trial.first_sentences(asked), 3),
+            }
+        )
+        return
+    for one in found:
+        click.echo(f"{one.model}, prompt {one.prompt or 'of the house'}")
+        click.echo(f"  valid      {one.valid} of {one.stories} digests")
+        click.echo(f"  quoted     {one.quoted} of {one.statements} statements")
+        if one.written or one.refused:
+            click.echo(f"  written    {one.written}; {one.refused} more were refused by the gates")
+        click.echo(f"  agreement  {one.agreement:.2f} with the editor's sentences (F1)")
+        click.echo(f"  time       {one.seconds:.1f} s a digest")
+    click.echo(
+        f"the first four sentences of each story agree by {trial.first_sentences(asked):.2f}"
+    )
 
 
 @model.command()
@@ -146,6 +213,9 @@ def _lines(told: dict[str, Any]) -> list[str]:
         )
     lines.append(f"context  {told['context']:,} tokens")
     lines.append(f"Ollama   {ollama.get('model') or ollama['missing']}")
+    if ollama.get("prompt"):
+        lines.append(f"         asked by prompt {ollama['prompt']}")
+    lines += [f"         {line}" for line in ollama.get("ask", ())]
     return lines
 
 

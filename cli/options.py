@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ENGINES = ("auto", "ollama", "embedded", "extractive")
+ENGINES = ("auto", "ollama", "embedded", "openai", "extractive")
 
 config = click.option(
     "--config",

@@ -11,7 +11,6 @@ themes, relevance and companies in place of the engine (`digest.tags`). A text o
 asked about: a model would answer from memory.
 """
 
-import json
 import logging
 import re
 from collections import defaultdict
@@ -19,14 +18,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from digest.chooser import Chooser, Taken
 from digest.cutting import shorten
+from digest.engines import own_prompt
 from digest.engines.extractive import ExtractiveEngine, extract
 from digest.errors import EngineUnavailable, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.model.encoder import available
 from digest.model.weights import shipped
+from digest.partial import members
 from digest.prompt import PROMPT_VERSION, messages, system
-from digest.protocols import Answer, Ask, Engine
+from digest.protocols import LATER, Answer, Ask, Engine
 from digest.quote.compose import Composed, compose
 from digest.quote.editing import edit
 from digest.records import STATEMENT_FIELDS, Digest, Edit, Item, Provenance
@@ -72,6 +74,8 @@ class _Work:
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cut: int = 0
+    chooser: Chooser | None = None  # for a model that chooses the sentences, too
+    question: own_prompt.Question | None = None  # the last one that it was asked
 
     @property
     def item(self) -> Item:
@@ -108,7 +112,7 @@ def analyze(
                 progress(done, len(items))
                 yield item, kept
         else:
-            queue.append(_work(same, asked))
+            queue.append(_work(same, asked, engine))
     # The long ones first: no slot is left alone with a long item at the end.
     queue.sort(key=lambda work: len(work.item.text), reverse=True)
     for work, lasting in _answered(queue, engine, cancelled):
@@ -121,7 +125,7 @@ def analyze(
             yield item, digest
 
 
-def _work(same: list[Item], asked: tuple[str, ...]) -> _Work:
+def _work(same: list[Item], asked: tuple[str, ...], engine: Engine) -> _Work:
     """What the text says of itself, and what is left to be asked about it."""
     label = same[0].kind not in {"story", "link"}
     composed = compose(same[0].title, same[0].text, asked, label=label)
@@ -131,9 +135,13 @@ def _work(same: list[Item], asked: tuple[str, ...]) -> _Work:
     if limit == SHORT:
         found |= {name: NOTHING[name] for name in missing}
         missing = ()
-    tagged = tuple(name for name in missing if name in TAGGED) if _heads() else ()
+    chooses = own_prompt.wanted(engine)  # a model that the user chose decides all of it
+    tagged = tuple(n for n in missing if n in TAGGED) if _heads() and not chooses else ()
     left = tuple(name for name in missing if name not in tagged)
-    return _Work(same, composed, left, found, tagged, limit)
+    work = _Work(same, composed, left, found, tagged, limit)
+    if chooses:
+        work.chooser = Chooser(same[0], composed, asked, label)
+    return work
 
 
 def _answered(
@@ -154,7 +162,7 @@ def _answered(
                 _take(work, answer)
                 if not work.missing or portion < 1:
                     del left[id(work)]
-                    yield work, True
+                    yield work, not work.missing or answer.finish != LATER
                 else:
                     again.append(work)
                 if cancelled():
@@ -169,6 +177,11 @@ def _answered(
 
 def _ask(work: _Work, engine: Engine, portion: float) -> Ask:
     """Ask for what is missing, over this portion of the text that a full ask may hold."""
+    if work.chooser:
+        room = int(engine.context * (1.0 if portion == 1 else 0.75))
+        work.question = work.chooser.ask(engine, work.missing, room)
+        work.tokens_cut = max(work.tokens_cut, work.question.tokens_cut)
+        return work.question.ask
     title, budget = work.composed.title[:_TITLE], answer_budget(work.missing)
     frame = engine.count(f"{system(work.missing)}\n# {title}\n\n") + _FRAME
     room = min(TEXT_TOKENS, engine.context - budget - frame)
@@ -187,7 +200,10 @@ def _take(work: _Work, answer: Answer) -> None:
         "stop": "the model's answer broke the contract",
         "length": "the model's answer was cut at its token budget",
     }.get(answer.finish, answer.error or "the engine gave no answer")
-    for name, value in _members(answer.text):
+    if work.chooser and work.question:
+        _take_choice(work, work.chooser.take(work.question, answer))
+        return
+    for name, value in members(answer.text):
         try:
             sound = validate({name: value}, [name]) if name in work.missing else None
         except InvalidAnswer as error:
@@ -200,18 +216,13 @@ def _take(work: _Work, answer: Answer) -> None:
     work.missing = tuple(name for name in work.missing if name not in work.found)
 
 
-def _members(text: str) -> Iterator[tuple[str, Any]]:
-    """The finished members of a JSON object, of which the end may be cut off."""
-    decoder = json.JSONDecoder()
-    place = 1
-    while opening := re.compile(r'\s*,?\s*("(?:[^"\\]|\\.)*")\s*:\s*').match(text, place):
-        try:
-            value, place = decoder.raw_decode(text, opening.end())
-        except json.JSONDecodeError:
-            return
-        # A number at the very end may go on.
-        if place < len(text):
-            yield json.loads(opening[1]), value
+def _take_choice(work: _Work, taken: Taken) -> None:
+    """Move what a model chose from missing to found."""
+    work.composed = taken.composed
+    work.found.update(taken.composed.fields)
+    work.found.update({n: v for n, v in taken.fields.items() if n in work.missing})
+    work.reason = taken.reason or work.reason
+    work.missing = tuple(name for name in work.missing if name not in work.found)
 
 
 def _circles(value: str | int | list[str]) -> bool:
@@ -245,7 +256,7 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
     provenance = Provenance(
         engine=engine.name,
         model=engine.model + ("+heads" if work.tagged else ""),
-        prompt_version=PROMPT_VERSION,
+        prompt_version=own_prompt.prompt_of(engine),
         tokens_in=work.tokens_in,
         tokens_out=work.tokens_out,
         tokens_cut=work.tokens_cut,

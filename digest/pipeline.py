@@ -14,6 +14,7 @@ from functools import partial
 from typing import Protocol
 
 from digest import analyze, extract, report
+from digest.engines.own_prompt import prompt_of
 from digest.errors import ConfigError, SinkError, SourceError, Unreadable
 from digest.protocols import Engine, Marking, Resumable, Sink, Source
 from digest.records import Analyzed, Digest, Document, Item, RawDocument, Skip, fingerprint
@@ -144,12 +145,11 @@ class Cache:
     ledger: Ledger
     model: str
     fields: tuple[str, ...]
+    prompt: str = analyze.PROMPT_VERSION
 
     def get(self, item: Item) -> Digest | None:
         """The digest kept for this content."""
-        return self.ledger.cached(
-            item.content_hash, self.model, analyze.PROMPT_VERSION, self.fields
-        )
+        return self.ledger.cached(item.content_hash, self.model, self.prompt, self.fields)
 
     def put(self, item: Item, digest: Digest) -> None:
         """Keep a digest."""
@@ -200,7 +200,7 @@ def digest_documents(
             group,
             engine,
             fields,
-            cache=Cache(ledger, engine.model, fields),
+            cache=Cache(ledger, engine.model, fields, prompt_of(engine)),
             progress=partial(_overall, progress, before, len(items)),
             cancelled=cancelled,
         ):

@@ -56,17 +56,23 @@ class Ask:
     schema: Mapping[str, Any] | None = None  # JSON schema of an answer that is no digest
 
 
+LATER = "later"
+"""`Answer.finish` where the server failed, not the model: too slow, dead, out of memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back for the ask at `index` of the batch.
 
     `finish` is "stop" only if the engine knows that the model ended by itself; "length" if a
-    budget cut it; "error" if nothing usable came, with the reason in `error`.
+    budget cut it; "error" if nothing usable came, with the reason in `error`; `LATER` if nothing
+    came for a reason that says nothing about the item: what is put in the answer's place is not
+    the last word on it, and must not be kept as such.
     """
 
     index: int
     text: str
-    finish: str
+    finish: str  # "stop", "length", "error" or LATER
     tokens_in: int = 0
     tokens_out: int = 0
     error: str = ""
@@ -76,7 +82,7 @@ class Answer:
 class Engine(Protocol):
     """What runs the model."""
 
-    name: str  # ollama, embedded or extractive
+    name: str  # ollama, openai, embedded or extractive
     model: str  # identifies weights, adapter and quantisation: part of the cache key
     context: int  # tokens that prompt and answer may take together
 
@@ -91,6 +97,19 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model."""
         ...
+
+
+@runtime_checkable
+class Choosing(Protocol):
+    """An engine whose model may be one that Digest's prompt was never taught to.
+
+    If `chooses`, it is asked by `digest.engines.own_prompt`: it chooses sentences by their
+    numbers, and its digests carry `prompt_version` in place of the house's own.
+    """
+
+    chooses: bool
+    writes: bool  # the user lets it write a sentence for the sentences that it cites
+    prompt_version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from digest.records import ItemKind
 from digest.stories.interests import Mutes, Preferences
 
 Words = Annotated[str, StringConstraints(pattern=r"\w", max_length=200)]
-EngineName = Literal["auto", "ollama", "embedded", "extractive"]
+EngineName = Literal["auto", "ollama", "embedded", "openai", "extractive"]
 
 
 class OllamaSettings(BaseModel):
@@ -41,7 +41,23 @@ class OllamaSettings(BaseModel):
     context: int = Field(default=4096, ge=1024)  # tokens
     keep_alive: str = "5m"
     parallel: int = Field(default=2, ge=1, le=64)
+    threads: int = Field(default=0, ge=0)  # 0 = as Ollama chooses, fewer on a busy machine
     timeout: float = Field(default=300.0, gt=0)  # seconds for one answer
+    write: bool = False  # a model of your own may write sentences, held to those that it cites
+
+
+class OpenAISettings(BaseModel):
+    """Table `[openai]`: any server that speaks OpenAI's chat completions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base_url: str = ""  # e.g. "http://localhost:8080/v1"
+    model: str = ""  # "" = the only one that the server has
+    api_key: SecretStr = SecretStr("")  # better in DIGEST_OPENAI__API_KEY than in the file
+    context: int = Field(default=4096, ge=1024)  # tokens
+    parallel: int = Field(default=2, ge=1, le=64)
+    timeout: float = Field(default=300.0, gt=0)  # seconds for one answer
+    write: bool = False  # as in [ollama]
 
 
 class EmbeddedSettings(BaseModel):
@@ -127,6 +143,7 @@ class Settings(BaseSettings):
     empty_report: bool = False  # also on a day that brought nothing new, to see that all is well
     ledger: Path = Field(default_factory=lambda: user_data_path("digest") / "ledger.db")
     ollama: OllamaSettings = OllamaSettings()
+    openai: OpenAISettings = OpenAISettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     interests: list[Words] = []  # e.g. "offshore wind": stories that match come first
     mute: MuteSettings = MuteSettings()

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from digest import engines
 from digest.errors import EngineUnavailable
@@ -126,6 +127,10 @@ class Seat:
         self.model = shared.engine.model
         self.context = shared.engine.context
 
+    def __getattr__(self, name: str) -> Any:
+        """What only some engines have: how a model that is not Digest's own is asked."""
+        return getattr(self._shared.engine, name)
+
     def count(self, text: str) -> int:
         """Tokens of `text`."""
         if self._stopped():
@@ -163,15 +168,9 @@ class EnginePool:
             if key in self._open:
                 engine.close()
             else:
-                self._open[key] = FairEngine(engine, self._slots(engine))
+                self._open[key] = FairEngine(engine, getattr(engine, "slots", 1))
             self._asked[name] = (self._open[key], note, time.monotonic())
             return self._open[key], note
-
-    def _slots(self, engine: Engine) -> int:
-        if engine.name == "ollama":
-            return self._settings.ollama.parallel
-        slots: int = getattr(engine, "slots", 1)
-        return slots
 
     def close(self) -> None:
         """Free every model."""

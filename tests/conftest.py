@@ -1,10 +1,16 @@
-"""What tests of several folders share: Node from PyPI, and npm packages in the user's cache."""
+"""What tests of several folders share: Node from PyPI, npm packages in the user's cache, and an
+Ollama server, or what stands in for one.
+"""
 
+import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -74,3 +80,22 @@ def tool_venv() -> Callable[..., Path]:
 
     (CACHE / "venv").mkdir(parents=True, exist_ok=True)
     return make
+
+
+@pytest.fixture(scope="session")
+def ollama_double() -> ModuleType:
+    """The module of the stand-in."""
+    spec = importlib.util.spec_from_file_location(
+        "ollama_double", Path(__file__).with_name("ollama_double.py")
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["ollama_double"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def double(ollama_double: ModuleType) -> Iterator[Any]:
+    """A stand-in for an Ollama server, which has Digest's own model."""
+    yield from ollama_double.running()

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def open_engine(name: str, settings: "Settings") -> tuple[Engine, str]:
-    """Open auto, ollama, embedded or extractive; with it the reason why it is this one.
+    """Open auto, ollama, embedded, openai or extractive; with it the reason why it is this one.
 
     `auto` takes Ollama if it answers and has the model, else embedded, else extractive. Raises
     EngineUnavailable if a named engine cannot run.
@@ -30,6 +30,10 @@ def open_engine(name: str, settings: "Settings") -> tuple[Engine, str]:
             chosen = settings.embedded
             own = named(chosen.model) if chosen.model else None
             return EmbeddedEngine(own, threads=chosen.threads, slots=chosen.slots), ""
+        case "openai":
+            from digest.engines.openai import OpenAIEngine
+
+            return OpenAIEngine(settings.openai), ""
         case "extractive":
             from digest.engines.extractive import ExtractiveEngine
 

@@ -9,19 +9,20 @@ import json
 import os
 import secrets
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from digest.engines.batch import answered
 from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.score import TOP, Step, distribution, until_score, with_median
 from digest.errors import EngineUnavailable, WeightsError
 from digest.grammar import gbnf, object_gbnf
-from digest.model.cpu import allowed_cores
+from digest.model.cpu import allowed_cores, free_cores
 from digest.model.weights import Weights, find
 from digest.prompt import STOP, chatml
 from digest.protocols import Answer, Ask
@@ -31,9 +32,10 @@ SLOTS = 8  # by measurement: docs/lab-log-engines.md
 _BATCH = 512  # tokens computed at once
 
 # Threads that spin long while they wait for each other slow the model down 25 times on a busy
-# machine; threads that sleep at once cost a quarter of the speed on a free one. This costs nothing
-# on either. libgomp reads it once, when llama.cpp is loaded.
-_SPINS = "1000"
+# machine; threads that sleep at once cost a quarter of the speed on a free one. The first costs
+# nothing on a free machine and a fifth on a busy one, the second nothing there. libgomp reads it
+# once, when llama.cpp is loaded. Fewer threads are no help: docs/lab-log-engines.md.
+_SPINS, _BUSY_SPINS = "1000", "0"
 
 
 class EmbeddedEngine:
@@ -61,8 +63,7 @@ class EmbeddedEngine:
         else is in a batch changes the order of sums; what has no end is cut. For comparing models.
         """
         self._grammar, self._exact = grammar, exact
-        if "OMP_WAIT_POLICY" not in os.environ:
-            os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+        _set_spins()
         try:
             import httpx
             import xllamacpp
@@ -125,15 +126,7 @@ class EmbeddedEngine:
 
         Closing the iterator stops what is being answered within a token.
         """
-        stop = threading.Event()
-        pool = ThreadPoolExecutor(self.slots, thread_name_prefix="slot")
-        try:
-            pending = [pool.submit(self._one, n, ask, stop) for n, ask in enumerate(asks)]
-            for future in as_completed(pending):
-                yield future.result()
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+        yield from answered(asks, self._one, self.slots, "slot")
 
     def complete(
         self,
@@ -224,6 +217,14 @@ def _steps(events: Sequence[bytes]) -> Iterator[Step]:
             for token in (choice.get("logprobs") or {}).get("content") or ():
                 top = {entry["token"]: entry["logprob"] for entry in token["top_logprobs"]}
                 yield Step(token["token"], top)
+
+
+def _set_spins() -> None:
+    """Say how long threads spin while they wait, unless the user did or llama.cpp is loaded."""
+    if "xllamacpp" in sys.modules or {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        return
+    busy = free_cores() < allowed_cores()
+    os.environ["GOMP_SPINCOUNT"] = _BUSY_SPINS if busy else _SPINS
 
 
 def _threads() -> int:

@@ -14,8 +14,9 @@ from typing import Any
 
 from digest.errors import DigestError, WeightsError
 from digest.model import modelfile, verify, weights
-from digest.model.install import create
-from digest.model.modelfile import Modelfile
+from digest.model.identity import OWN, mark
+from digest.model.install import create, guard
+from digest.model.modelfile import Modelfile, usage
 from digest.model.quantize import makeup
 from digest.protocols import Engine
 from digest.settings import OllamaSettings
@@ -30,7 +31,9 @@ def build(progress: Progress | None = None) -> Path:
     Modelfile: the shipped one over these weights. Returns the GGUF.
     """
     path = weights.build(progress)
-    text = replace(_shipped(), source=f"./{path.name}", adapter="").render()
+    terms = "Weights of SmolLM2-135M-Instruct (Apache-2.0) with Digest's adapter (Apache-2.0)."
+    made = replace(_shipped(), source=f"./{path.name}", adapter="", license=mark(terms))
+    text = made.render(OWN)
     path.with_suffix(".Modelfile").write_text(text, "utf-8")
     return path
 
@@ -68,8 +71,14 @@ def record(path: Path, found: verify.Agreement | None) -> None:
         path.with_suffix(".json").write_text(json.dumps(asdict(found)), "utf-8")
 
 
-def install(path: Path, settings: OllamaSettings, told: Any) -> None:
-    """Create the built model in Ollama under the configured name. Raises EngineError."""
+def install(path: Path, settings: OllamaSettings, told: Any, *, force: bool = False) -> None:
+    """Create the built model in Ollama under the configured name.
+
+    Without `force` not in the place of one that Digest did not make. Raises EngineError, and
+    ConfigError for such a name.
+    """
+    if not force:
+        guard(settings.model, settings.host)
     text = path.with_suffix(".Modelfile").read_text("utf-8")
     create(modelfile.parse(text), path.parent, settings.model, settings.host, told)
 
@@ -117,7 +126,7 @@ def _found(path: Path) -> dict[str, Any] | None:
     return {**asdict(found), "share": found.share} if found else None
 
 
-def _ollama(settings: OllamaSettings) -> dict[str, str]:
+def _ollama(settings: OllamaSettings) -> dict[str, Any]:
     from digest.engines.ollama import OllamaEngine
 
     try:
@@ -125,6 +134,8 @@ def _ollama(settings: OllamaSettings) -> dict[str, str]:
     except DigestError as error:
         return {"missing": str(error)}
     try:
-        return {"model": engine.model}
+        known = {"model": engine.model, "prompt": engine.prompt_version}
+        # A model that is not Digest's own answers by the schema, which `ollama run` cannot send.
+        return known if engine.chooses else {**known, "ask": usage(settings.model)}
     finally:
         engine.close()

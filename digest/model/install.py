@@ -4,10 +4,41 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from digest.errors import EngineError, EngineUnavailable
+from digest.errors import ConfigError, EngineError, EngineUnavailable
+from digest.model.identity import identify
 from digest.model.modelfile import Modelfile
 
 _NUMBERS = {"num_ctx": int, "num_predict": int, "temperature": float, "repeat_penalty": float}
+
+
+def guard(name: str, host: str) -> None:
+    """See that no model of the user's own stands under `name`. Raises ConfigError if one does,
+    EngineUnavailable if the server cannot be asked.
+    """
+    import httpx
+    import ollama
+
+    client = ollama.Client(host or None)
+    try:
+        reply = client._client.post("/api/show", json={"model": name})
+        if reply.status_code == httpx.codes.NOT_FOUND:
+            return
+        told = reply.raise_for_status().json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise _unavailable(name, error) from error
+    finally:
+        client.close()  # type: ignore[no-untyped-call]
+    if not identify(told).ours:
+        raise ConfigError(
+            f"Ollama has a model {name!r} that Digest did not make; give another --name, or "
+            "replace it with --force"
+        )
+
+
+def _unavailable(name: str, error: Exception) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"Ollama cannot be used to create {name} ({error}); start it with `ollama serve`"
+    )
 
 
 def create(
@@ -33,6 +64,7 @@ def create(
             adapters=adapters,
             template=modelfile.template or None,
             system=modelfile.system or None,
+            license=modelfile.license or None,
             parameters=_typed(modelfile.parameters) or None,
             stream=True,
         )
@@ -45,9 +77,7 @@ def create(
     except ollama.ResponseError as error:
         raise EngineError(f"Ollama did not create {name}: {error.error}") from error
     except (ConnectionError, httpx.HTTPError) as error:
-        raise EngineUnavailable(
-            f"Ollama cannot be used to create {name} ({error}); start it with `ollama serve`"
-        ) from error
+        raise _unavailable(name, error) from error
     finally:
         client.close()  # type: ignore[no-untyped-call]
 

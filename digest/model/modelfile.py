@@ -11,6 +11,16 @@ _COMMAND = re.compile(
 )
 
 
+def usage(name: str) -> tuple[str, str]:
+    """How to ask a model in Ollama by hand. Without --nowordwrap the command breaks lines at 80
+    columns, by control sequences inside the JSON, even into a file or a pipe.
+    """
+    return (
+        f"cat story.md | ollama run --nowordwrap {name}",
+        f'ollama run --nowordwrap {name} "$(cat story.md)"',
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Modelfile:
     """The commands that Digest uses. `source` and `adapter` are model names or files."""
@@ -20,20 +30,26 @@ class Modelfile:
     system: str = ""
     adapter: str = ""
     parameters: dict[str, str | list[str]] = field(default_factory=dict)  # `stop` is a list
+    license: str = ""
 
-    def render(self) -> str:
-        """The file's text. Raises ConfigError for what its quotes cannot hold."""
-        lines = [f"FROM {self.source}"]
+    def render(self, name: str = "") -> str:
+        """The file's text, with how to ask the model, once it is called `name`, at its head.
+
+        Raises ConfigError for what its quotes cannot hold.
+        """
+        lines = [f"# {line}" for line in usage(name)] if name else []
+        lines.append(f"FROM {self.source}")
         if self.adapter:
             lines.append(f"ADAPTER {self.adapter}")
-        for word, text in (("TEMPLATE", self.template), ("SYSTEM", self.system)):
+        texts = (("TEMPLATE", self.template), ("SYSTEM", self.system), ("LICENSE", self.license))
+        for word, text in texts:
             if '"""' in text:
                 raise ConfigError(f'a Modelfile cannot hold a {word} with """ in it')
             if text:
                 lines.append(f'{word} """{text}"""')
-        for name, value in self.parameters.items():
+        for word, value in self.parameters.items():
             values = [f'"{one}"' for one in value] if isinstance(value, list) else [value]
-            lines += [f"PARAMETER {name} {one}" for one in values]
+            lines += [f"PARAMETER {word} {one}" for one in values]
         return "\n".join(lines) + "\n"
 
 
@@ -57,7 +73,7 @@ def parse(text: str) -> Modelfile:
                 parameters["stop"] = [*parameters.get("stop", []), argument]
             else:
                 parameters[name] = argument
-        elif word in {"FROM", "ADAPTER", "TEMPLATE", "SYSTEM"}:
+        elif word in {"FROM", "ADAPTER", "TEMPLATE", "SYSTEM", "LICENSE"}:
             found[word] = value
         elif word:
             raise ConfigError(f"the Modelfile has a command {word}, which Digest does not know")
@@ -69,4 +85,5 @@ def parse(text: str) -> Modelfile:
         found.get("SYSTEM", ""),
         found.get("ADAPTER", ""),
         parameters,
+        found.get("LICENSE", ""),
     )

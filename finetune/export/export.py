@@ -105,7 +105,7 @@ def export(
     task = registry.open_taught(adapter.task)
     text = task.modelfile(
         base.folder, source or wanted.source, "" if source else f"./{ADAPTER}"
-    ).render()
+    ).render(wanted.name)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".digest-", dir=out) as scratch:
         parts = Path(scratch)

@@ -1,4 +1,4 @@
-"""The Modelfile: what makes `ollama run digest "$(cat story.md)"` work bare.
+"""The Modelfile: what makes `cat story.md | ollama run --nowordwrap digest` work bare.
 
 Ollama renders chats with a Go template. Ours is found by asking the template that training used
 what it puts around each turn, then rendered back and compared, so that the two cannot differ.
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from digest.errors import ConfigError
+from digest.model.identity import mark
 from digest.model.modelfile import Modelfile
 from digest.prompt import STOP, Message, chatml, messages, system
 from finetune.export import gotemplate
@@ -112,6 +113,8 @@ def of(folder: Path, source: str, adapter: str = "", told: str = "", most: int =
         told or system(),
         adapter,
         _parameters(stops(folder), folder, "0") | ({"num_predict": str(most)} if most else {}),
+        # Other tasks speak other prompts: of those Digest's engines must know nothing.
+        "" if told else mark(),
     )
 
 

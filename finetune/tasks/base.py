@@ -105,5 +105,7 @@ class Task(Protocol):
         ...
 
     def modelfile(self, folder: Path, source: str, adapter: str = "") -> Modelfile:
-        """What makes `ollama run NAME PROMPT` work bare, for weights of the base in `folder`."""
+        """What makes `ollama run --nowordwrap NAME PROMPT` work bare, for weights of the base in
+        `folder`.
+        """
         ...

@@ -9,8 +9,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from digest.engines import open_engine
+from digest.engines.own_prompt import prompt_of
 from digest.errors import ConfigError
-from digest.prompt import PROMPT_VERSION
 from digest.schema import FIELDS, select
 from digest.settings import Settings
 from integrations.bulk import cluster
@@ -83,11 +83,12 @@ def _run(
     engine, _ = open_engine(settings.engine, settings)  # `auto` is decided once, for all workers
     engine.close()
     ask = WorkOrder(
-        str(out), select(fields), engine.name, engine.model, settings.ollama, settings.embedded
-    )
+        str(out), select(fields), engine.name, engine.model, settings.ollama, settings.embedded,
+        settings.openai,
+    )  # fmt: skip
     made_with = {
         "format": _FORMAT, "source": source.name, "engine": ask.engine, "model": ask.model,
-        "prompt_version": PROMPT_VERSION, "fields": list(ask.fields), "size": size,
+        "prompt_version": prompt_of(engine), "fields": list(ask.fields), "size": size,
     }  # fmt: skip
     _same(out, made_with)
     planned: list[Portion] = []

@@ -14,7 +14,7 @@ from digest.errors import EngineUnavailable
 from digest.protocols import Engine
 from digest.records import Digest, Item
 from digest.schema import json_schema
-from digest.settings import EmbeddedSettings, OllamaSettings, Settings
+from digest.settings import EmbeddedSettings, OllamaSettings, OpenAISettings, Settings
 from integrations.bulk.portions import Portion, Reader, Row, imported, opened, read
 
 HIDDEN = "."  # begins the names of files that are being written
@@ -30,6 +30,7 @@ class WorkOrder:
     model: str
     ollama: OllamaSettings
     embedded: EmbeddedSettings
+    openai: OpenAISettings
 
     @property
     def threads(self) -> int:
@@ -42,7 +43,12 @@ class WorkOrder:
         Raises EngineUnavailable, also if it runs another model than was asked.
         """
         embedded = self.embedded.model_copy(update={"threads": self.threads})
-        settings = Settings(engine=self.engine, ollama=self.ollama, embedded=embedded)  # type: ignore[arg-type]
+        settings = Settings(
+            engine=self.engine,  # type: ignore[arg-type]
+            ollama=self.ollama,
+            embedded=embedded,
+            openai=self.openai,
+        )
         engine, _ = open_engine(self.engine, settings)
         if engine.model != self.model:
             engine.close()

@@ -13,6 +13,7 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
+from digest.engines.own_prompt import prompt_of
 from digest.errors import ConfigError, DigestError, Unreadable
 from digest.protocols import Engine
 from digest.records import Item, RawDocument, Skip, fingerprint
@@ -72,7 +73,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
                 [one],
                 seat,
                 asked,
-                cache=pipeline.Cache(ledger, seat.model, asked),
+                cache=pipeline.Cache(ledger, seat.model, asked, prompt_of(seat)),
                 progress=lambda done, total: job.progress("analyze", done, total),
                 cancelled=job.stopped,
             )

@@ -1,5 +1,6 @@
 """The embedded engine with the real model, where its weights are; its set-up without."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from digest.engines import embedded
 from digest.engines.embedded import EmbeddedEngine
 from digest.engines.loops import loops
 from digest.errors import EngineUnavailable
-from digest.model.cpu import allowed_cores
+from digest.model.cpu import allowed_cores, free_cores
 from digest.model.weights import Weights
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
@@ -201,3 +203,48 @@ def test_quotas_of_containers_count(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     assert allowed_cores(tmp_path) == (cores or allowed_cores(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("busy", "idle", "free"),
+    [(0, 200, 4), (50, 150, 3), (100, 100, 2), (200, 0, 1), (0, 0, 4)],
+)
+def test_busy_cores_are_not_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: int, idle: int, free: int
+) -> None:
+    """By the ticks of the processor before and after a look at it."""
+    stat = tmp_path / "proc" / "stat"
+    stat.parent.mkdir()
+
+    def tick(user: int, rest: int) -> None:
+        stat.write_text(f"cpu  {1000 + user} 0 0 {9000 + rest} 0 0 0 0 0 0\ncpu0 1\n")
+
+    tick(0, 0)
+    monkeypatch.setattr("digest.model.cpu.time.sleep", lambda _: tick(busy, idle))
+    monkeypatch.setattr("digest.model.cpu.allowed_cores", lambda _root: 4)
+    monkeypatch.setattr("digest.model.cpu.os.cpu_count", lambda: 4)
+    assert free_cores(tmp_path) == free
+
+
+def test_where_nothing_is_told_all_allowed_cores_are_free(tmp_path: Path) -> None:
+    assert free_cores(tmp_path) == allowed_cores(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("environment", "free", "spins"),
+    [({}, 2, "1000"), ({}, 1, "0"), ({"GOMP_SPINCOUNT": "7"}, 1, "7"),
+     ({"OMP_WAIT_POLICY": "ACTIVE"}, 1, None)],
+)  # fmt: skip
+def test_threads_sleep_at_once_where_cores_are_busy(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], free: int, spins: str | None
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")  # so that it is put back as it was
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
+    monkeypatch.setattr(embedded, "free_cores", lambda: free)
+    monkeypatch.setattr(embedded, "allowed_cores", lambda: 2)
+    embedded._set_spins()
+    assert os.environ.get("GOMP_SPINCOUNT") == spins

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.errors import ConfigError, EngineError, EngineUnavailable
-from digest.model import quantize, verify
-from digest.model.install import create
-from digest.model.modelfile import Modelfile
+from digest.model import quantize, verify, weights
+from digest.model.identity import mark
+from digest.model.install import create, guard
+from digest.model.modelfile import Modelfile, parse
 
 RECORDED = Path(__file__).parents[3].parent / "shared" / "reference" / "ollama-exchanges"
 TEMPLATE = (
@@ -106,6 +107,28 @@ def test_what_ollama_refuses_is_told(ollama: Ollama, tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_bytes(b"no model")
     with pytest.raises(EngineError, match=r"did not create digest: (supplied file|template error)"):
         create(Modelfile("x.gguf", TEMPLATE), tmp_path, "digest", ollama.host, str)
+
+
+def test_a_name_of_the_users_own_is_not_taken(double: Any, ollama_double: Any) -> None:
+    double.models["mine:latest"] = ollama_double.shown(ours=False)
+    guard("digest", double.host)
+    guard("nobody", double.host)
+    with pytest.raises(ConfigError, match=r"'mine' that Digest did not make.*--force"):
+        guard("mine", double.host)
+    with pytest.raises(EngineUnavailable, match="ollama serve"):
+        guard("mine", "http://127.0.0.1:9")
+
+
+def test_the_modelfile_says_how_the_model_is_asked() -> None:
+    made = Modelfile("./x.gguf", TEMPLATE, "digest: title", license=mark("Apache-2.0"))
+    text = made.render("mine")
+    assert text.splitlines()[:2] == [
+        "# cat story.md | ollama run --nowordwrap mine",
+        '# ollama run --nowordwrap mine "$(cat story.md)"',
+    ]
+    assert parse(text) == made
+    shipped = (weights.shipped() / "Modelfile").read_text("utf-8")
+    assert shipped.startswith("# cat story.md | ollama run --nowordwrap digest\n")
 
 
 def test_without_a_server_or_a_file_the_error_says_so(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def test_modelfile_reads_what_it_writes(template: str, system: str, stops: list[
 
 
 def test_modelfile_of_others_is_refused_where_it_is_not_understood() -> None:
-    with pytest.raises(ConfigError, match="LICENSE"):
-        read_modelfile("FROM x\nLICENSE mine\n")
+    with pytest.raises(ConfigError, match="MESSAGE"):
+        read_modelfile("FROM x\nMESSAGE mine\n")
     with pytest.raises(ConfigError, match="FROM"):
         read_modelfile("# nothing\n")
 

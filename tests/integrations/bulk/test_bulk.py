@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.engines import open_engine
+from digest.engines.extractive import ExtractiveEngine
 from digest.errors import ConfigError, EngineUnavailable
 from digest.schema import FIELDS
-from digest.settings import EmbeddedSettings, OllamaSettings, Settings
+from digest.settings import EmbeddedSettings, OllamaSettings, OpenAISettings, Settings
 from integrations.bulk import job, portions, work
 from integrations.bulk.portions import Place, Row
 
@@ -34,8 +35,9 @@ lines = st.lists(
 
 def _ask(out: Path, **changes: Any) -> work.WorkOrder:
     ask = work.WorkOrder(
-        str(out), FIELDS, "extractive", "extractive-2", OllamaSettings(), EmbeddedSettings()
-    )
+        str(out), FIELDS, "extractive", ExtractiveEngine.model,
+        OllamaSettings(), EmbeddedSettings(), OpenAISettings(),
+    )  # fmt: skip
     return replace(ask, **changes)
 
 
@@ -141,7 +143,7 @@ def test_a_worker_writes_what_was_asked(tmp_path: Path) -> None:
     assert table.schema == work.schema(("title", "names", "relevance_score"))
     good, refused = table.to_pylist()
     assert good["names"] == ["Ghent"] and 1 <= good["relevance_score"] <= 10
-    assert good["model"] == "extractive-2" and "without a model" in good["degraded"]
+    assert good["model"] == ExtractiveEngine.model and "without a model" in good["degraded"]
     assert (good["file"], good["row"], good["id"], good["error"]) == ("in.jsonl", 1, "a", "")
     assert refused["error"] == "no `text`" and refused["title"] is refused["engine"] is None
     assert not list(tmp_path.glob(".*")), "nothing unfinished is left"
@@ -164,7 +166,7 @@ def test_digests_without_the_engine_that_was_asked_are_not_kept(tmp_path: Path) 
     ollama = OllamaSettings(host="http://127.0.0.1:9", timeout=2)
     with pytest.raises(EngineUnavailable):
         work.Worker(_ask(tmp_path, engine="ollama", model="digest", ollama=ollama))
-    with pytest.raises(EngineUnavailable, match="has the model extractive-2 and not other"):
+    with pytest.raises(EngineUnavailable, match=r"has the model extractive-\d+ and not other"):
         work.Worker(_ask(tmp_path, model="other"))
     worker = work.Worker(_ask(tmp_path))
     worker._engine = _Dying()
