@@ -120,7 +120,11 @@ def _engines(chosen: "Settings") -> Iterator[Check]:
             engine.close()
         except DigestError as error:
             yield name, "note", str(error)
-    engine, why = engines.open_or_degrade(chosen)
+    try:
+        engine, why = engines.open_engine(chosen.engine, chosen)
+    except DigestError as error:
+        yield "engine", "bad", f"{chosen.engine}, which you named, cannot be had: {error}"
+        return
     state = "note" if engine.name == "extractive" else "ok"
     yield "engine", state, f"{chosen.engine} takes {engine.name}" + (f": {why}" if why else "")
     engine.close()

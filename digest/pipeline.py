@@ -14,7 +14,8 @@ from functools import partial
 from typing import Protocol
 
 from digest import analyze, extract, report
-from digest.errors import ConfigError, SinkError, SourceError, Unreadable
+from digest.engines.watched import WatchedEngine
+from digest.errors import ConfigError, EngineUnavailable, SinkError, SourceError, Unreadable
 from digest.protocols import Engine, Marking, Resumable, Sink, Source
 from digest.records import Analyzed, Digest, Document, Item, RawDocument, Skip, fingerprint
 from digest.schema import FIELDS
@@ -320,13 +321,14 @@ class Job:
     since: datetime | None
     open_engine: Callable[[], tuple[Engine, str]]  # and why this one; called only if needed
     open_sink: Callable[[str], Sink]
+    strict: bool = False  # no report if the engine cannot be had, or dies on the way
     empty_report: bool = False  # a report also on a day that brought nothing new
     preferences: Preferences = field(default_factory=Preferences)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `report` is None if nothing was new."""
+    """What a run did. `report` is None if nothing was new, or if it was `postponed`."""
 
     fetched: Fetched
     report: Written | None
@@ -334,6 +336,7 @@ class Outcome:
     model: str
     engine_note: str
     deliveries: tuple[Delivered, ...]
+    postponed: str = ""  # why a `strict` run made no report of what it fetched
 
 
 def run(
@@ -342,22 +345,18 @@ def run(
     progress: Progress = silent,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Do the main job. What an earlier, killed run left undone is finished first or with it."""
+    """Do the main job. What an earlier, killed run left undone is finished first or with it.
+
+    A `strict` job without its engine keeps what it fetched and digested for the next run.
+    """
     specs = [source.spec for source in job.sources]
     fetched = fetch(ledger, job.sources, job.since, progress)
     # Whatever no report told of, however old: a run that was killed long ago loses nothing.
     documents = ledger.documents(sources=specs, unreported=True)
-    written, name, model, note = None, "", "", ""
+    written, used = None, _Used()
     if documents:
-        engine, note = job.open_engine()
-        name, model = engine.name, engine.model
-        try:
-            analyzed = digest_documents(
-                ledger, documents, engine, progress=progress, cancelled=cancelled
-            )
-        finally:
-            engine.close()
-        if not cancelled():
+        analyzed, used = _digested(ledger, documents, job, progress, cancelled)
+        if not (cancelled() or used.postponed):
             written = make_report(
                 ledger,
                 analyzed,
@@ -365,7 +364,7 @@ def run(
                 sources=specs,
                 sinks=job.sinks,
                 failures=fetched.failures,
-                engine_note=note,
+                engine_note=used.note,
                 preferences=job.preferences,
             )
     elif job.empty_report and not _reported_today(ledger) and not cancelled():
@@ -373,7 +372,44 @@ def run(
             ledger, (), (), sources=specs, sinks=job.sinks, failures=fetched.failures
         )  # without it, no report of nothing: skips wait for the next one
     deliveries = deliver(ledger, job.open_sink)
-    return Outcome(fetched, written, name, model, note, tuple(deliveries))
+    return Outcome(
+        fetched, written, used.name, used.model, used.note, tuple(deliveries), used.postponed
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """The engine that a run had."""
+
+    name: str = ""
+    model: str = ""
+    note: str = ""  # why this one, and whether it died
+    postponed: str = ""  # why there is to be no report
+
+
+def _digested(
+    ledger: Ledger,
+    documents: Sequence[Document],
+    job: Job,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+) -> tuple[list[Analyzed], _Used]:
+    """Digest the documents with the job's engine, if it can be had."""
+    try:
+        opened, note = job.open_engine()
+    except EngineUnavailable as error:
+        if not job.strict:
+            raise
+        return [], _Used(postponed=str(error))
+    engine = WatchedEngine(opened)
+    try:
+        analyzed = digest_documents(
+            ledger, documents, engine, progress=progress, cancelled=cancelled
+        )
+    finally:
+        engine.close()
+    note = "; ".join(filter(None, (note, engine.died)))
+    return analyzed, _Used(engine.name, engine.model, note, engine.died if job.strict else "")
 
 
 def _reported_today(ledger: Ledger) -> bool:

@@ -150,15 +150,20 @@ class EnginePool:
         self._open: dict[tuple[str, str], FairEngine] = {}  # (engine, model)
 
     def get(self, name: EngineName) -> tuple[FairEngine, str]:
-        """The engine for this name, and why it is not another one."""
+        """The engine for this name, and why it is not another one.
+
+        `auto` may end without a model, and looks again after a while. Raises EngineUnavailable
+        for a named engine that cannot be had.
+        """
         with self._mutex:
             if name in self._asked:
                 shared, note, since = self._asked[name]
-                stands_in = name != "extractive" and shared.engine.name == "extractive"
+                stands_in = name == "auto" and shared.engine.name == "extractive"
                 if not stands_in or time.monotonic() - since < RETRY_AFTER:
                     return shared, note
             chosen = self._settings.model_copy(update={"engine": name})
-            engine, note = engines.open_or_degrade(chosen)
+            opener = engines.open_or_degrade if name == "auto" else _open_named
+            engine, note = opener(chosen)
             key = (engine.name, engine.model)
             if key in self._open:
                 engine.close()
@@ -166,6 +171,12 @@ class EnginePool:
                 self._open[key] = FairEngine(engine, self._slots(engine))
             self._asked[name] = (self._open[key], note, time.monotonic())
             return self._open[key], note
+
+    def put(self, name: EngineName, engine: Engine, slots: int = 1) -> None:
+        """Give an open engine to all who ask for this name from now on."""
+        with self._mutex:
+            shared = self._open[engine.name, engine.model] = FairEngine(engine, slots)
+            self._asked[name] = (shared, "", time.monotonic())
 
     def _slots(self, engine: Engine) -> int:
         if engine.name == "ollama":
@@ -180,3 +191,7 @@ class EnginePool:
                 shared.close()
             self._open.clear()
             self._asked.clear()
+
+
+def _open_named(settings: Settings) -> tuple[Engine, str]:
+    return engines.open_engine(settings.engine, settings)

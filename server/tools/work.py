@@ -12,17 +12,19 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
-from digest.errors import ConfigError, DigestError, Unreadable
-from digest.protocols import Engine
+from digest.engines.watched import WatchedEngine
+from digest.errors import ConfigError, DigestError, EngineUnavailable, Unreadable
 from digest.records import Item, RawDocument, Skip, fingerprint
 from digest.schema import FIELDS, select
 from digest.settings import EngineName
 from digest.storage.ledger import Ledger
 from server import boundary, paging, results
+from server.engine_pool import FairEngine
 from server.jobs import Desk, Job
 from server.tools.answers import answer
 from server.tools.lookup import Cursor, Since, Source, Until, chosen_sources, period
 
+_WITHOUT = '; or call build_report with engine="extractive", which needs no model'
 MAX_TEXT = 400_000  # characters of a text that a client may send
 
 Fields = Annotated[
@@ -65,8 +67,8 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
 
             one = _article(desk, ledger, text, url, item, title)
             job.check()
-            engine, _ = desk.engines.get(settings.engine)
-            seat: Engine = engine.seat(job.stopped)
+            engine, _ = _open(desk, settings.engine)
+            seat = WatchedEngine(engine.seat(job.stopped))
             found = analyze.analyze(
                 [one],
                 seat,
@@ -76,6 +78,7 @@ def register(mcp: MCPServer[Any], desk: Desk) -> None:
                 cancelled=job.stopped,
             )
             _, digest = next(found)
+            _lost(desk, seat, None)
             how = digest.provenance
             return results.Analysis(
                 title=one.title,
@@ -216,15 +219,13 @@ def _build(
             "nothing was fetched of this period; call fetch_newsletters first, or widen since"
         )
     with desk.writing():
-        engine, note = desk.engines.get(name or desk.settings.engine)
+        engine, note = _open(desk, name or desk.settings.engine)
+        seat = WatchedEngine(engine.seat(job.stopped))
         analyzed = pipeline.digest_documents(
-            ledger,
-            documents,
-            engine.seat(job.stopped),
-            progress=job.progress,
-            cancelled=job.stopped,
+            ledger, documents, seat, progress=job.progress, cancelled=job.stopped
         )
         job.check()
+        note = "; ".join(filter(None, (note, _lost(desk, seat, name))))
         kept = [
             one for one in analyzed if (one.digest.fields.relevance_score or 0) >= min_relevance
         ]
@@ -259,6 +260,21 @@ def _build(
         engine_note=note,
     )
     return answered, stored.markdown
+
+
+def _open(desk: Desk, name: EngineName) -> tuple[FairEngine, str]:
+    """The engine, and why this one. Raises EngineUnavailable for a named one, saying what helps."""
+    try:
+        return desk.engines.get(name)
+    except EngineUnavailable as error:
+        raise EngineUnavailable(f"{error}{_WITHOUT}") from error
+
+
+def _lost(desk: Desk, seat: WatchedEngine, name: EngineName | None) -> str:
+    """Why the engine went away, "" if it did not. Raises EngineUnavailable if it was named."""
+    if seat.died and (name or desk.settings.engine) != "auto":
+        raise EngineUnavailable(f"{seat.died}{_WITHOUT}")
+    return seat.died
 
 
 def _page(built: results.BuiltReport, markdown: str, offset: int) -> results.BuiltReport:

@@ -47,9 +47,7 @@ class SlowEngine:
 def slow(desk):
     """The desk, its engine made slow: one question at a time, 0.2 s each."""
     engine = SlowEngine(0.2)
-    shared = FairEngine(engine, slots=1)
-    desk.engines._open["slow", ""] = shared
-    desk.engines._asked["extractive"] = (shared, "", time.monotonic() + 1e9)
+    desk.engines.put("extractive", engine)
     return engine
 
 
