@@ -52,7 +52,8 @@ def report(
     sinks = [*sinks, *chosen.deliver] if deliver else []
     outcomes: list[pipeline.Delivered] = []
     made = None
-    with Ledger(chosen.ledger) as book:
+    opener = Ledger.for_reading if last else Ledger
+    with opener(chosen.ledger) as book:
         if not last:
             begin = options.start_of(chosen.since)
             end = options.start_of(until) if until else None

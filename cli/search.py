@@ -66,7 +66,7 @@ def search(
     chosen = settings.load(config, ledger=ledger)
     begin = options.start_of(since) if since else None
     end = options.start_of(until) if until else None
-    with Ledger(chosen.ledger) as book:  # also brings an older one up to date
+    with Ledger.for_reading(chosen.ledger) as book:  # also brings an older one up to date
         hits = book.search(" ".join(text), limit or HITS, begin, end) if text else []
     if as_csv or as_trends:
         with closing(Reader(chosen.ledger)) as reader:

@@ -280,6 +280,25 @@ class Ledger(Outbox):
             for r in rows
         ]
 
+    def index_anew(self) -> None:
+        """Build the search index from the items and their fullest, newest digests."""
+        with self._write():
+            self._db.execute("DELETE FROM search")
+            self._db.execute(
+                "INSERT INTO search (rowid, item_id, title, text, digest) "
+                "SELECT number, id, title, text, '' FROM items"
+            )
+            for row in self._db.execute(
+                "SELECT i.number, g.digest FROM items i JOIN digests g ON g.rowid = "
+                "(SELECT b.rowid FROM digests b WHERE b.content_hash = i.content_hash "
+                "ORDER BY length(b.fields) DESC, b.rowid DESC LIMIT 1)"
+            ).fetchall():
+                fields = DigestFields.model_validate_json(row["digest"])
+                self._db.execute(
+                    "UPDATE search SET digest = ? WHERE rowid = ?",
+                    (_searchable(fields.as_dict()), row["number"]),
+                )
+
     def counts(self) -> Mapping[str, int]:
         """Rows per table."""
         tables = ("documents", "items", "seen", "digests", "reports", "deliveries")

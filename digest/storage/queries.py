@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from digest.errors import LedgerError
 from digest.schema import DigestFields
+from digest.storage.connection import connect_to_read
 from digest.stories.interests import stem as stemmed
 from digest.stories.trends import Mentions, labels
 
@@ -103,16 +104,7 @@ class Reader:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro",
-                uri=True,
-                check_same_thread=False,
-                isolation_level=None,
-            )
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot open the ledger {path}: {error}") from error
-        self._db.row_factory = sqlite3.Row
+        self._db = connect_to_read(path)
         self._db.create_function("fold", 1, lambda text: str(text).casefold(), deterministic=True)
 
     def close(self) -> None:
