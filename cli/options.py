@@ -14,6 +14,7 @@ from digest.errors import ConfigError
 if TYPE_CHECKING:
     from digest.pipeline import Delivered, Failure
     from digest.protocols import Engine
+    from digest.records import Skip
     from digest.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -120,6 +121,18 @@ def show_deliveries(outcomes: Sequence["Delivered"]) -> None:
     for outcome in outcomes:
         if not outcome.error:
             click.echo(f"report: {outcome.target}")
+
+
+SKIPS_SHOWN = 20  # on stderr; a report names all
+
+
+def show_skips(skips: Sequence["Skip"]) -> None:
+    """A line on stderr for each document that was skipped, with its reason."""
+    for skip in skips[:SKIPS_SHOWN]:
+        click.echo(f"digest: skipped {skip.origin}: {skip.reason}", err=True)
+    if len(skips) > SKIPS_SHOWN:
+        more = len(skips) - SKIPS_SHOWN
+        click.echo(f"digest: {more} more were skipped; the report names them", err=True)
 
 
 def failed(outcomes: Sequence["Delivered"]) -> list["Failure"]:

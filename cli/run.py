@@ -111,6 +111,7 @@ def run(
 def _show(outcome: "Outcome") -> None:
     fetched, report = outcome.fetched, outcome.report
     click.echo(f"{fetched.new} new, {fetched.known} known, {fetched.skipped} skipped documents")
+    options.show_skips(fetched.skips)
     if report and report.documents:
         degraded = f", {report.degraded} degraded" if report.degraded else ""
         click.echo(f"{report.items} items digested by {outcome.engine}{degraded}")
@@ -124,7 +125,7 @@ def _show(outcome: "Outcome") -> None:
 def _show_plan(job: "Job", as_json: bool) -> None:
     """What a run would find, read without touching the ledger."""
     from digest import pipeline
-    from digest.errors import SourceError
+    from digest.errors import ConfigError, SourceError
     from digest.records import Skip
 
     plan = []
@@ -136,7 +137,7 @@ def _show_plan(job: "Job", as_json: bool) -> None:
             entry["documents"] = len(documents)
             entry["items"] = sum(len(document.items) for document in documents)
             entry["skipped"] = len(read) - len(documents)
-        except SourceError as error:
+        except (SourceError, ConfigError) as error:
             entry["error"] = str(error)
         plan.append(entry)
     if as_json:

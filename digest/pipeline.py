@@ -15,7 +15,14 @@ from typing import Protocol
 
 from digest import analyze, extract, report
 from digest.engines.watched import WatchedEngine
-from digest.errors import ConfigError, EngineUnavailable, SinkError, SourceError, Unreadable
+from digest.errors import (
+    ConfigError,
+    EngineUnavailable,
+    SinkError,
+    SourceError,
+    SourceWaits,
+    Unreadable,
+)
 from digest.protocols import Engine, Marking, Resumable, Sink, Source
 from digest.records import Analyzed, Digest, Document, Item, RawDocument, Skip, fingerprint
 from digest.schema import FIELDS
@@ -56,6 +63,7 @@ class Fetched:
     known: int
     skipped: int
     failures: tuple[Failure, ...]
+    skips: tuple[Skip, ...] = ()  # what was skipped now, and why
 
 
 def fetch(
@@ -65,8 +73,8 @@ def fetch(
     progress: Progress = silent,
 ) -> Fetched:
     """Read every source into the ledger. A source that fails is recorded; the others go on."""
-    new = known = skipped = 0
-    failures = []
+    new = known = 0
+    failures, skips = [], []
     for source in sources:
         begin = _begin(ledger, source, since)
         try:
@@ -78,17 +86,17 @@ def fetch(
                 document = read(raw)
                 if isinstance(document, Skip):
                     ledger.add_skip(mark, document)
-                    skipped += 1
+                    skips.append(document)
                 elif begin and (_arrived(raw) or document.published or begin) < begin:
                     pass  # the source could not tell; a longer period will find it again
                 elif ledger.add_document(mark, document):
                     new += 1
                 else:
                     known += 1
-                progress("fetch", new + known + skipped, None)
+                progress("fetch", new + known + len(skips), None)
         except (SourceError, ConfigError) as error:  # the other sources still run
             failures.append(Failure(source.spec, str(error), error.exit_code))
-    return Fetched(new, known, skipped, tuple(failures))
+    return Fetched(new, known, len(skips), tuple(failures), tuple(skips))
 
 
 def _arrived(raw: RawDocument | Skip) -> datetime | None:
@@ -111,7 +119,13 @@ def _new(ledger: Ledger, source: Source, begin: datetime | None) -> Iterator[Raw
     if not isinstance(source, Resumable):
         yield from source.fetch(begin)
         return
-    yield from source.fetch(begin, ledger.cursor(source.spec))
+    before = ledger.cursor(source.spec)
+    try:
+        yield from source.fetch(begin, before)
+    except SourceWaits:
+        if source.cursor != before:  # it says until when
+            ledger.move_cursor(source.spec, source.cursor)
+        raise
     if isinstance(source, Marking):
         source.mark()
     ledger.move_cursor(source.spec, source.cursor)

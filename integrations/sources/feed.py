@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from digest.errors import ConfigError, SourceError, SourceUnavailable
+from digest.errors import ConfigError, SourceError, SourceUnavailable, SourceWaits
 from digest.html import dom
 from digest.html.urls import unwrap
 from digest.records import RawDocument, Skip
@@ -93,22 +93,20 @@ class FeedSource:
         """Yield entries that are new since `cursor` and not older than `since`.
 
         An entry that only teases its page is yielded with the page's text. A server that wants to
-        be left alone is left alone, with a Skip that says until when. Raises SourceError.
+        be left alone is left alone. Raises SourceError; SourceWaits, which says until when.
         """
         before = Standing.load(cursor)
         now = datetime.now(UTC)
         self.cursor = cursor
         if before and before.wait and now < before.wait:
-            yield self._waits(before.wait)
-            return
+            raise self._waits(before.wait)
         with open_client(self._http) as client:
             response = self._ask(client, before, since)
             wait = response.retry_after(now)
             if response.status in {429, 503} and wait is not None:
                 until = (now + timedelta(seconds=wait)).replace(microsecond=0)
                 self.cursor = replace(before or Standing(since), wait=until).dump()
-                yield self._waits(until)
-                return
+                raise self._waits(until)
             if response.status == 304 and before:
                 self.cursor = replace(before, wait=None).dump()
                 return
@@ -138,12 +136,8 @@ class FeedSource:
                 headers["if-modified-since"] = before.modified
         return client.get(self.url, accept=FEEDS, headers=headers, configured=True)
 
-    def _waits(self, until: datetime) -> Skip:
-        return Skip(
-            self.spec,
-            self.url,
-            f"the server asks not to be asked before {until:%Y-%m-%d %H:%M} UTC",
-        )
+    def _waits(self, until: datetime) -> SourceWaits:
+        return SourceWaits(f"the server asks not to be asked before {until:%Y-%m-%d %H:%M} UTC")
 
     def _entries(
         self, client: Client, feed: Feed, memory: Memory, since: datetime | None

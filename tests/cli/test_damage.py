@@ -75,7 +75,7 @@ def test_a_backup_brings_everything_back(home):
     spoil(home / "l.db")
     shutil.copyfile(home / "kept" / "l.db", home / "l.db")
     outcome = json.loads(digest(home, "run", "--json").stdout)
-    assert outcome["fetched"] == {"new": 0, "known": 30, "skipped": 0, "failures": []}
+    assert outcome["fetched"] == {"new": 0, "known": 30, "skipped": 0, "failures": [], "skips": []}
     assert "itself" in digest(home, "backup", "l.db", check=2).stderr
 
 

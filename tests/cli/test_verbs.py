@@ -145,3 +145,32 @@ def test_doctor_says_what_is_there(folder):
     found = {check["name"]: check["state"] for check in checks["checks"]}
     assert found["ledger"] == "ok"
     assert set(found) >= {"ollama", "embedded", "engine", "disk", "clock"}
+
+
+def test_what_is_skipped_is_said_with_its_reason(folder):
+    (folder / "inbox" / "junk.eml").write_bytes(b"\x7fELF\0\1\2\3" * 400)
+    done = digest(
+        folder, "run", "--source", "mailbox:inbox", "--since", "2026-11-01",
+        "--engine", "extractive", "--ledger", "ledger.db",
+    )  # fmt: skip
+    assert "1 skipped" in done.stdout
+    assert "digest: skipped junk.eml: the file is no text" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "fetch"])
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("folder:empty", "there is no file"),
+        ("mailbox:empty", "there is no mail"),
+        ("mailbox:some.txt", "neither an mbox nor a message"),
+    ],
+)
+def test_a_place_that_holds_nothing_to_read_is_wrong_usage(folder, verb, spec, said):
+    (folder / "empty").mkdir()
+    (folder / "some.txt").write_text("Just words.\n")
+    done = digest(folder, verb, "--source", spec, "--ledger", "l.db")
+    assert done.returncode == 2 and said in done.stderr
+    # Beside a source that works it is told, and holds nothing up.
+    done = run(folder, "--source", spec)
+    assert done.returncode == 0 and said in done.stderr

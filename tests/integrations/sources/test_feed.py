@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from local_http import Reply
 
 from digest import pipeline
-from digest.errors import SourceError, SourceUnavailable
-from digest.records import Skip
+from digest.errors import SourceError, SourceUnavailable, SourceWaits
 from digest.settings import HttpSettings, Settings
 from digest.storage.ledger import Ledger
 from integrations import source
@@ -56,9 +55,10 @@ class Reader:
     def again(self, since: datetime | None = None) -> list:
         chosen = Settings(http=HttpSettings(allow=self.server.allow))
         feed = source(f"feed:{self.server.base}/feed", chosen)
-        found = list(feed.fetch(since, self.cursor))
-        self.cursor = feed.cursor
-        return found
+        try:
+            return list(feed.fetch(since, self.cursor))
+        finally:
+            self.cursor = feed.cursor
 
 
 @pytest.fixture
@@ -174,10 +174,9 @@ def test_a_longer_period_is_asked_for_without_validators(reader, server) -> None
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_server_that_wants_peace_gets_it(reader, server, status) -> None:
     server.routes["/feed"] = Reply(status=status, headers={"Retry-After": "3600"})
-    (skip,) = reader.again()
-    assert isinstance(skip, Skip) and "not to be asked before" in skip.reason
-    (same,) = reader.again()
-    assert same == skip  # so that a report tells it once
+    for _ in range(2):
+        with pytest.raises(SourceWaits, match="not to be asked before"):
+            reader.again()
     assert len(server.seen) == 1
     standing = Standing.load(reader.cursor)
     past = datetime.now(UTC) - timedelta(seconds=1)
@@ -212,6 +211,20 @@ def test_a_broken_cursor_is_a_first_reading(reader) -> None:
     ):
         reader.cursor = cursor
         assert len(reader.read(entry(1))) == 1, cursor
+
+
+def test_a_feed_that_waits_is_a_failure_of_every_run_until_then(server, tmp_path) -> None:
+    """It was told once, and had vanished from the report of the next day."""
+    chosen = Settings(http=HttpSettings(allow=server.allow))
+    server.routes["/feed"] = Reply(status=429, headers={"Retry-After": "3600"})
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        for _ in range(3):
+            feed = source(f"feed:{server.base}/feed", chosen)
+            fetched = pipeline.fetch(ledger, [feed], None)
+            (failure,) = fetched.failures
+            assert "not to be asked before" in failure.reason and failure.exit_code == 75
+        assert len(server.seen) == 1
+        assert ledger.unreported_skips([feed.spec]) == []
 
 
 # Full text
