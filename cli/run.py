@@ -10,6 +10,7 @@ from cli.progress import Progress
 
 if TYPE_CHECKING:
     from digest.pipeline import Job, Outcome
+    from digest.settings import Settings
 
 
 @click.command()
@@ -87,6 +88,7 @@ def run(
     if dry_run:
         _show_plan(job, as_json)
         return
+    _look_ahead(sinks, chosen)
     with writer_lock(chosen.ledger), Ledger(chosen.ledger) as book, Progress() as progress:
         outcome = pipeline.run(book, job, progress)
     if as_json:
@@ -106,6 +108,21 @@ def run(
         or bool(outcome.fetched.known),
         undelivered=undelivered,
     )
+
+
+def _look_ahead(sinks: list[str], chosen: "Settings") -> None:
+    """Say at once which sinks cannot take the report; raise if none can.
+
+    Others get it all the same, and it waits for these in the outbox.
+    """
+    from integrations import readiness
+
+    found = {spec: readiness.problem(spec, chosen) for spec in sinks}
+    wrong = {spec: error for spec, error in found.items() if error}
+    if sinks and len(wrong) == len(sinks):
+        raise next(iter(wrong.values()))
+    for spec, error in wrong.items():
+        click.echo(f"digest: the report will have to wait for {spec}: {error}", err=True)
 
 
 def _show(outcome: "Outcome") -> None:
