@@ -6,7 +6,7 @@ the rest. The caller holds `digest.storage.lock` while it runs any of them.
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -221,6 +221,27 @@ def digest_documents(
         ):
             digests[item.id] = Analyzed(homes[item.document_id], item, digest)
     return [digests[item.id] for item in items if item.id in digests]
+
+
+def undigested(ledger: Ledger, documents: Sequence[Document], model: str) -> list[str]:
+    """Ids of the items that the ledger holds no digest of by this model, the newest first."""
+    found = [
+        item.id
+        for document in documents
+        for item in document.items
+        if Cache(ledger, model, ASKS.get(item.kind, FIELDS)).get(item) is None
+    ]
+    return found[::-1]
+
+
+def only(documents: Sequence[Document], items: Collection[str]) -> list[Document]:
+    """The documents with these items alone; those that have none of them are left out."""
+    wanted = set(items)
+    parts = (
+        replace(document, items=tuple(item for item in document.items if item.id in wanted))
+        for document in documents
+    )
+    return [part for part in parts if part.items]
 
 
 def _overall(progress: Progress, before: int, total: int, done: int, _: int) -> None:

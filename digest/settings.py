@@ -114,6 +114,16 @@ class SmtpSettings(BaseModel):
     sender: str = ""  # "" = `user`
 
 
+class McpSettings(BaseModel):
+    """Table `[mcp]`: what assistants may do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # Pages that analyze_article may fetch: addresses that something read has and hosts that the
+    # configuration names ("known"; for others the user is asked where the client can), any, none.
+    fetch: Literal["known", "any", "off"] = "known"
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -138,6 +148,7 @@ class Settings(BaseSettings):
     imap: ImapSettings = ImapSettings()
     google: GoogleSettings = Field(default_factory=GoogleSettings)
     smtp: SmtpSettings = SmtpSettings()
+    mcp: McpSettings = McpSettings()
 
     @property
     def preferences(self) -> Preferences:

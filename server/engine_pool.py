@@ -33,7 +33,7 @@ class _Batch:
         self.answers: queue.SimpleQueue[Answer | EngineUnavailable] = queue.SimpleQueue()
 
 
-class FairEngine:
+class SharedEngine:
     """Shares an engine among threads: each caller gives one question, then the next is served."""
 
     def __init__(self, engine: Engine, slots: int) -> None:
@@ -49,9 +49,9 @@ class FairEngine:
         for thread in self._threads:
             thread.start()
 
-    def seat(self, stopped: Callable[[], bool]) -> "Seat":
+    def client(self, stopped: Callable[[], bool]) -> "EngineClient":
         """The engine as one caller sees it."""
-        return Seat(self, stopped)
+        return EngineClient(self, stopped)
 
     def close(self) -> None:
         """Let the questions at work end, drop the rest, free the model."""
@@ -67,7 +67,9 @@ class FairEngine:
 
         Raises Stopped soon after `stopped()` turns true.
         """
-        batch = _Batch(asks)
+        left = threading.Event()  # whoever asked takes no more answers
+        gone = lambda: left.is_set() or stopped()  # noqa: E731
+        batch = _Batch([replace(ask, stopped=gone) for ask in asks])
         with self._changed:
             if batch.waiting:
                 self._line.append(batch)
@@ -86,6 +88,7 @@ class FairEngine:
                     raise answer
                 yield answer
         finally:
+            left.set()
             with self._changed:
                 batch.waiting.clear()
 
@@ -116,10 +119,10 @@ class FairEngine:
                 self._changed.wait()
 
 
-class Seat:
+class EngineClient:
     """An Engine that ends with its caller and leaves the shared one open."""
 
-    def __init__(self, shared: FairEngine, stopped: Callable[[], bool]) -> None:
+    def __init__(self, shared: SharedEngine, stopped: Callable[[], bool]) -> None:
         self._shared = shared
         self._stopped = stopped
         self.name = shared.engine.name
@@ -146,10 +149,10 @@ class EnginePool:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._mutex = threading.Lock()
-        self._asked: dict[str, tuple[FairEngine, str, float]] = {}  # what was asked for
-        self._open: dict[tuple[str, str], FairEngine] = {}  # (engine, model)
+        self._asked: dict[str, tuple[SharedEngine, str, float]] = {}  # what was asked for
+        self._open: dict[tuple[str, str], SharedEngine] = {}  # (engine, model)
 
-    def get(self, name: EngineName) -> tuple[FairEngine, str]:
+    def get(self, name: EngineName) -> tuple[SharedEngine, str]:
         """The engine for this name, and why it is not another one.
 
         `auto` may end without a model, and looks again after a while. Raises EngineUnavailable
@@ -168,14 +171,14 @@ class EnginePool:
             if key in self._open:
                 engine.close()
             else:
-                self._open[key] = FairEngine(engine, self._slots(engine))
+                self._open[key] = SharedEngine(engine, self._slots(engine))
             self._asked[name] = (self._open[key], note, time.monotonic())
             return self._open[key], note
 
     def put(self, name: EngineName, engine: Engine, slots: int = 1) -> None:
         """Give an open engine to all who ask for this name from now on."""
         with self._mutex:
-            shared = self._open[engine.name, engine.model] = FairEngine(engine, slots)
+            shared = self._open[engine.name, engine.model] = SharedEngine(engine, slots)
             self._asked[name] = (shared, "", time.monotonic())
 
     def _slots(self, engine: Engine) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.score import TOP, Step, distribution, with_median
+from digest.engines.stopping import EitherStop
 from digest.errors import EngineUnavailable
 from digest.protocols import Answer, Ask
 from digest.schema import json_schema
@@ -95,6 +96,7 @@ class OllamaEngine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
+        stop = EitherStop(stop, ask.stopped)
         return with_end(lambda loosened: self._chat(index, ask, stop, loosened), stop.is_set)
 
     def _chat(

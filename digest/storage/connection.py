@@ -5,6 +5,7 @@ Writes are small transactions with FULL sync (WAL): what was acknowledged surviv
 
 import sqlite3
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -141,6 +142,15 @@ class Store:
         except sqlite3.Error as error:
             return [str(error)]
         return [line for line in found if line != "ok"]
+
+
+def match_words(text: str, between: str = " ") -> str:
+    """A full-text query for the words of a text: each quoted, so that none is query syntax.
+
+    Words joined by " " must all occur, by " OR " any. Control characters part words.
+    """
+    spaced = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
+    return between.join('"{}"'.format(word.replace('"', '""')) for word in spaced.split())
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from digest.records import Digest, Document, Item, Provenance, Skip
 from digest.schema import DigestFields
-from digest.storage.connection import now, utc
+from digest.storage.connection import match_words, now, utc
 from digest.storage.outbox import Outbox, OutboxRow, StoredReport
 
 RANKED = 20_000  # of the matches, so that a search takes no longer when the ledger grows on
@@ -244,10 +244,9 @@ class Ledger(Outbox):
 
         The newest RANKED matches are compared.
         """
-        words = [word.replace('"', '""') for word in text.split()]
-        if not words:
+        query = match_words(text)
+        if not query:
             return []
-        query = " ".join(f'"{word}"' for word in words)  # quoted: no query syntax from outside
         # Ranked first and alone: a snippet for every match of a common word would take most time.
         # Of words that nearly everything holds, only the newest matches are ranked.
         tables, clauses, values = "search s", ["search MATCH ?"], [query]

@@ -11,7 +11,7 @@ from digest.protocols import Answer, Ask
 from digest.storage import queries
 from digest.storage.ledger import Ledger
 from server.app import build
-from server.engine_pool import FairEngine, Stopped
+from server.engine_pool import SharedEngine, Stopped
 
 pytestmark = pytest.mark.anyio
 
@@ -211,11 +211,11 @@ def test_turns_are_taken_one_by_one():
         def close(self):
             order.append("closed")
 
-    shared = FairEngine(Recorder(), slots=1)
+    shared = SharedEngine(Recorder(), slots=1)
 
     def caller(number, count):
         batch = [Ask([], ("title",), number)] * count
-        found = list(shared.seat(lambda: False).answer(batch))
+        found = list(shared.client(lambda: False).answer(batch))
         assert sorted(one.index for one in found) == list(range(count))
 
     threads = [threading.Thread(target=caller, args=(n, 20)) for n in (1, 2, 3)]
@@ -233,9 +233,9 @@ def test_turns_are_taken_one_by_one():
 
 def test_who_is_gone_is_served_no_more():
     engine = SlowEngine(0.01)
-    shared = FairEngine(engine, slots=2)
+    shared = SharedEngine(engine, slots=2)
     stopped = threading.Event()
-    found = shared.seat(stopped.is_set).answer(asks(500))
+    found = shared.client(stopped.is_set).answer(asks(500))
     next(found)
     stopped.set()
     with pytest.raises(Stopped):
@@ -259,7 +259,7 @@ def test_an_engine_that_dies_is_told_to_its_caller():
         def close(self):
             pass
 
-    shared = FairEngine(Dead(), slots=2)
+    shared = SharedEngine(Dead(), slots=2)
     with pytest.raises(EngineUnavailable, match="is gone"):
-        list(shared.seat(lambda: False).answer(asks(3)))
+        list(shared.client(lambda: False).answer(asks(3)))
     shared.close()
