@@ -64,7 +64,7 @@ async def test_cancelling_stops_the_work(desk, era, slow, settings, inbox, write
         with anyio.move_on_after(1.0) as scope:
             await client.call_tool("build_report", {})
         assert scope.cancelled_caught
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6  # all of it takes nine seconds
         await anyio.sleep(0.7)
         asked = slow.asked
         assert 0 < asked < 20
@@ -100,14 +100,13 @@ async def test_a_long_report_does_not_block_a_single_article(desk, era, slow, in
         async with anyio.create_task_group() as group:
             group.start_soon(client.call_tool, "build_report", {})
             await anyio.sleep(0.5)
-            began = time.monotonic()
+            before = slow.asked
             await client.call_tool("analyze_article", {"text": "Rockets land near Bergen."})
-            took = time.monotonic() - began
             # Its turn comes after one question of the report's, not after forty.
-            assert took < 2.5
-            began = time.monotonic()
+            assert slow.asked - before < 10
+            before = slow.asked
             await client.call_tool("search_digests", {"query": "news"})
-            assert time.monotonic() - began < 1.0
+            assert slow.asked - before < 5
             group.cancel_scope.cancel()
 
 
