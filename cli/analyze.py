@@ -73,6 +73,7 @@ def analyze(
                     "kind": item.kind,
                     "url": item.url,
                     "digest": digest.fields.as_dict(),
+                    "evidence": [asdict(one) for one in digest.evidence],
                     "provenance": asdict(digest.provenance),
                 }
                 click.echo(json.dumps(record, ensure_ascii=False, indent=None if jsonl else 2))

@@ -1,10 +1,10 @@
 """Items -> digests: asked in batches, cached, checked, asked again once, and never dropped.
 
-The engine is asked for all fields of an item over as much of its text as fits; not for a summary
-of a text that is as short as one, since that is the text itself. Fields that the answer lacks,
+Title, summary and highlights are the text's own sentences (`digest.quote`). The engine is asked
+for the other fields of an item, over as much of its text as fits. Fields that the answer lacks,
 because it was cut, breaks the contract or runs in circles, are asked for again over half the text.
-What is missing even then is taken from the text itself. Every shortfall is recorded in the
-digest's provenance.
+What is missing even then is taken from the text by plain heuristics. Every shortfall is recorded
+in the digest's provenance.
 """
 
 import json
@@ -21,10 +21,10 @@ from digest.errors import EngineUnavailable, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.prompt import PROMPT_VERSION, messages, system
 from digest.protocols import Answer, Ask, Engine
+from digest.quote.compose import Composed, compose
 from digest.quote.editing import edit
-from digest.quote.summary import SHORT, to_write
-from digest.records import Digest, Item, Provenance
-from digest.schema import FIELDS, select, validate
+from digest.records import STATEMENT_FIELDS, Digest, Edit, Item, Provenance
+from digest.schema import FIELDS, DigestFields, select, validate
 
 __all__ = ["PROMPT_VERSION", "TEXT_TOKENS", "Cache", "analyze"]
 
@@ -52,9 +52,9 @@ class _Work:
     """What is known so far about one content, and the items that have it."""
 
     items: list[Item]
+    composed: Composed  # statements of the text itself, and what the engine may read of it
     missing: tuple[str, ...]
     found: dict[str, Any] = field(default_factory=dict)
-    own_summary: str = ""  # why no model is asked for one
     reason: str = ""  # why fields are missing
     tokens_in: int = 0
     tokens_out: int = 0
@@ -95,7 +95,7 @@ def analyze(
                 progress(done, len(items))
                 yield item, kept
         else:
-            queue.append(_work(same, asked, engine))
+            queue.append(_work(same, asked))
     # The long ones first: no slot is left alone with a long item at the end.
     queue.sort(key=lambda work: len(work.item.text), reverse=True)
     for work, lasting in _answered(queue, engine, cancelled):
@@ -108,20 +108,22 @@ def analyze(
             yield item, digest
 
 
-def _work(same: list[Item], asked: tuple[str, ...], engine: Engine) -> _Work:
-    """What is to be asked about a content."""
-    if engine.name == ExtractiveEngine.name:
-        return _Work(same, asked)
-    missing, summary = to_write(asked, same[0].title, same[0].text)
-    if not summary:
-        return _Work(same, missing)
-    return _Work(same, missing, {"summary": summary}, SHORT)
+def _work(same: list[Item], asked: tuple[str, ...]) -> _Work:
+    """What the text says of itself, and what is left to be asked about it."""
+    label = same[0].kind not in {"story", "link"}
+    composed = compose(same[0].title, same[0].text, asked, label=label)
+    missing = tuple(name for name in asked if name not in STATEMENT_FIELDS)
+    return _Work(same, composed, missing, dict(composed.fields))
 
 
 def _answered(
     queue: Sequence[_Work], engine: Engine, cancelled: Callable[[], bool]
 ) -> Iterator[tuple[_Work, bool]]:
     """Work as it is finished, and whether the result is the last word on it."""
+    for work in queue:
+        if not work.missing:
+            yield work, True
+    queue = [work for work in queue if work.missing]
     left = {id(work): work for work in queue}
     try:
         for portion in (1.0, 0.5):
@@ -151,8 +153,8 @@ def _ask(work: _Work, engine: Engine, portion: float) -> Ask:
     frame = engine.count(f"{system(work.missing)}\n# {title}\n\n") + _FRAME
     room = min(TEXT_TOKENS, engine.context - budget - frame)
     if portion < 1:
-        room = min(room, engine.count(work.item.text))
-    text, cut = shorten(work.item.text, max(int(room * portion), 16), engine.count)
+        room = min(room, engine.count(work.composed.readable))
+    text, cut = shorten(work.composed.readable, max(int(room * portion), 16), engine.count)
     work.tokens_cut = max(work.tokens_cut, cut)
     return Ask(messages(title, text, work.missing), work.missing, budget)
 
@@ -206,13 +208,16 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
     """What was found, completed from the text and grounded in it."""
     item, degraded = work.item, ""
     if engine.name == ExtractiveEngine.name:
-        degraded = "taken from the text itself, without a model"
+        degraded = "names, domains and relevance estimated without a model"
     if work.missing:
-        whence = "taken from the text itself, because"
+        whence = "estimated from the text itself, because"
         degraded = f"{', '.join(work.missing)} {whence} {work.reason}"
-        work.found.update(extract(item.title, item.text, work.missing).as_dict())
-    fields = validate({name: work.found[name] for name in asked}, asked)
-    edited = edit(fields, item.title, item.text, engine.model)
+        work.found.update(extract(item.title, work.composed.readable, work.missing).as_dict())
+    # A text of a few characters has no title or summary that keeps the contract.
+    said = [name for name in asked if name in work.found]
+    fields = validate({name: work.found[name] for name in said}, said)
+    fields, edits = edit(fields, item.title, work.composed.readable, engine.model)
+    fields, capped = _capped(fields, work.composed)
     provenance = Provenance(
         engine=engine.name,
         model=engine.model,
@@ -221,10 +226,16 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
         tokens_out=work.tokens_out,
         tokens_cut=work.tokens_cut,
         degraded=degraded,
-        dropped=edited.dropped,
-        dropped_themes=edited.themes,
-        replaced_title=edited.title,
-        own_summary=edited.summary or work.own_summary,
-        dropped_highlights=edited.highlights,
+        language=work.composed.language,
+        edits=(*work.composed.edits, *edits, *capped),
     )
-    return Digest(edited.fields, provenance)
+    return Digest(fields, provenance, work.composed.evidence)
+
+
+def _capped(fields: DigestFields, composed: Composed) -> tuple[DigestFields, tuple[Edit, ...]]:
+    """The fields with the lowest relevance where the text addresses a machine."""
+    score = fields.relevance_score
+    if score in (None, 1) or not any(one.kind == "machine" for one in composed.edits):
+        return fields, ()
+    why = "the text addresses a machine"
+    return fields.model_copy(update={"relevance_score": 1}), (Edit("relevance", str(score), why),)

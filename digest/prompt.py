@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from digest.schema import FIELDS, select
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"  # 1: the model wrote title, summary and highlights; 2: they are quoted
 
 # Content must not be able to end its turn: the model's own control tokens lose their bars.
 _CONTROL = re.compile(r"<\|(\w+)\|>")

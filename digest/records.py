@@ -84,6 +84,46 @@ class Document:
     warnings: tuple[str, ...] = ()  # what could not be read rightly, one sentence each
 
 
+StatementField = Literal["title", "summary", "highlights"]
+STATEMENT_FIELDS: tuple[str, ...] = get_args(StatementField)
+Status = Literal["quoted", "shortened", "written"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a statement stands in its source: the title, a sentence of the summary, a highlight.
+
+    `start` and `end` are characters of the item's `text`, or of its `title` where `where` says so.
+    A `written` statement rests on the whole span; the others are its words.
+    """
+
+    field: StatementField
+    statement: str  # as it is shown
+    status: Status
+    where: Literal["title", "text"]
+    start: int
+    end: int
+
+
+EditKind = Literal["name", "theme", "machine", "relevance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Something that was kept out of a digest.
+
+    name        the text gives no such name, or not as a name
+    theme       neither taught to the model nor said by the text
+    machine     a passage addressed to a machine, not to a reader
+    relevance   a score that the text asked for or cannot carry
+    """
+
+    kind: EditKind
+    what: str
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """How a digest came to be."""
@@ -95,19 +135,17 @@ class Provenance:
     tokens_out: int = 0
     tokens_cut: int = 0  # tokens of text left out because the item was too long
     degraded: str = ""  # why this is not the model's full answer; "" if it is
-    dropped: tuple[str, ...] = ()  # names that the text does not give, removed
-    dropped_themes: tuple[str, ...] = ()  # neither taught to the model nor in the text, removed
-    replaced_title: str = ""  # the model's title, where the author's own stands in its place
-    own_summary: str = ""  # why the summary is in the text's own words; "" if in the model's
-    dropped_highlights: tuple[str, ...] = ()  # with numbers that the text does not give, removed
+    language: str = ""  # of title and text, ISO 639-1; "" where nothing tells it
+    edits: tuple[Edit, ...] = ()  # what was left out, and why
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What the model says of an item, and how it came to say it."""
+    """What is said of an item, what it rests on, and how it came to be said."""
 
     fields: DigestFields
     provenance: Provenance
+    evidence: tuple[Evidence, ...] = ()  # one for each statement, in the order of the fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ Title = Annotated[
     Field(
         min_length=3,
         max_length=120,
-        description="own headline: factual, specific, no click-bait, English",
+        description="headline: the author's own where it states the story, else a sentence of it",
     ),
 ]
 Summary = Annotated[
@@ -26,12 +26,12 @@ Summary = Annotated[
     Field(
         min_length=10,
         max_length=1000,
-        description="markdown: what happened, why it matters or what to do; English",
+        description="what happened, why it matters or what to do: sentences of the text",
     ),
 ]
 Highlight = Annotated[str, Field(min_length=1, max_length=240)]
 Highlights = Annotated[
-    list[Highlight], Field(max_length=6, description="full-sentence takeaways, one fact each")
+    list[Highlight], Field(max_length=6, description="further sentences of the text, one fact each")
 ]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Names = Annotated[

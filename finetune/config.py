@@ -61,6 +61,7 @@ class Data(Section):
     """Rows and the mixture of examples that is drawn from them, anew in every epoch."""
 
     rows: Path = Path("train.jsonl")  # JSONL, a JSON array, CSV or Parquet: finetune.data.formats
+    quotes: Path | None = None  # an editor's choice of sentences, by row id: finetune.data.quotes
     columns: dict[str, str] = {}  # part of a row, e.g. `text` or `digest.summary` -> file's name
     split: Split = Split()
     caps: tuple[Cap, ...] = (Cap(tokens=512, weight=3), Cap(tokens=1024, weight=1))
@@ -138,7 +139,7 @@ class Config(Section):
     n_words: Positive = 60  # that they have at most
     base: str = ""  # a folder of converted weights or a GGUF file; "" takes the pinned base
     out: Path = Path("runs/digest")
-    init: str = ""  # a folder with an adapter to start from; "" starts from nothing
+    init: str = ""  # an adapter to start from, PEFT's folder or GGUF; "" starts from nothing
     data: Data = Data()
     lora: Lora = Lora()
     train: Train = Train()

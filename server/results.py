@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from digest import schema
+from digest.records import StatementField, Status
 from server import boundary
 
 Next = Annotated[str, Field(description="pass alone as cursor")]
@@ -97,7 +98,20 @@ class Provenance(BaseModel):
     tokens_out: int
     tokens_cut: int
     degraded: Annotated[str, Field(description="why not the model's full answer")] = ""
-    dropped: Annotated[list[str], Field(description="names not in the text")] = []
+    language: str = ""
+    dropped: Annotated[list[str], Field(description="names and themes not in the text")] = []
+    addressed_to_machine: Annotated[int, Field(description="passages left out")] = 0
+
+
+class Statement(BaseModel):
+    """What a title, a sentence of the summary or a highlight rests on."""
+
+    field: StatementField
+    statement: str
+    status: Status
+    where: Literal["title", "text"]
+    start: int
+    end: int
 
 
 class Analysis(Quoting):
@@ -106,6 +120,7 @@ class Analysis(Quoting):
     title: str
     url: str
     digest: AnyFields
+    evidence: list[Statement]
     provenance: Provenance
 
 

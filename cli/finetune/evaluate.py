@@ -244,7 +244,7 @@ def _ask(
     """One engine's answers: read from its file, or asked for."""
     from finetune.evaluation import evaluate as exam
     from finetune.evaluation import predictions
-    from finetune.evaluation.engines import open_engine
+    from finetune.evaluation.engines import FREE, open_engine
 
     if one.spec.startswith("file:"):
         return predictions.read(Path(one.spec.removeprefix("file:")).expanduser())
@@ -253,7 +253,12 @@ def _ask(
     engine = open_engine(spec, base, learnt)
     try:
         return exam.predict(
-            rows, engine, asked, lambda done, total: progress(f"ask {one.name}", done, total), task
+            rows,
+            engine,
+            asked,
+            lambda done, total: progress(f"ask {one.name}", done, total),
+            task,
+            whole=one.spec.endswith(FREE),
         )
     finally:
         engine.close()

@@ -1,35 +1,33 @@
-"""The degraded mode: a digest without a model, taken from the text by plain heuristics.
+"""The degraded mode: names, domains and relevance without a model, by plain heuristics.
 
-It invents nothing and understands nothing: its sentences are the text's own, in the text's own
-language; its names are capitalised words. Every digest it makes is marked degraded.
+It understands nothing: its names are capitalised words, its domains are counted words. Every
+digest it makes is marked degraded.
 """
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 
-from markdown_it import MarkdownIt
-
 from digest.engines.lexicon import DOMAINS, LINKS, ORDINARY, ORGANISATION
 from digest.protocols import Answer, Ask
+from digest.quote.compose import compose
+from digest.quote.sentences import plain, sentences
+from digest.records import STATEMENT_FIELDS
 from digest.schema import DigestFields, json_schema, validate
 
 _LOOKED_AT = 20_000  # characters of text: bounds the time for one item
-_SUMMARY, _HIGHLIGHTS, _NAMES, _DOMAINS = 3, 3, 12, 2  # entries at most, by measurement
-_IDEOGRAPHIC_STOP = re.compile(r"(?<=[。！？])")
+_NAMES, _DOMAINS = 12, 2  # entries at most, by measurement
 _TOKEN = re.compile(r"[^\W_](?:[\w’'&+./-]*\w)?\+*|[^\w\s]")
 _LAST_WORD = re.compile(r"(?<=\s)\S{1,50}\Z")
-_WORD = re.compile(r"\w{4,}")  # shorter words say little about a topic
 
 
 class ExtractiveEngine:
     """Answers every ask from the text itself, at once."""
 
     name = "extractive"
-    model = "extractive-2"  # to be changed with the heuristics: it is part of the cache key
+    model = "extractive-3"  # to be changed with the heuristics: it is part of the cache key
     context = 1 << 20
 
     def count(self, text: str) -> int:
@@ -50,17 +48,15 @@ class ExtractiveEngine:
 
 def extract(title: str, text: str, fields: Sequence[str]) -> DigestFields:
     """A digest of any text, in any language, even of none; always within the contract."""
-    title = " ".join(_plain(title))
-    sentences = _sentences(_fit(text, _LOOKED_AT)) or [title] * bool(title) or ["There is no text."]
-    ranked = _ranked(title, sentences)
-    lead = _lead(sentences, ranked, _limit("summary"))
-    rest = [n for n in ranked if n not in lead][:_HIGHLIGHTS]
-    names = _names([title, *sentences])
-    domains = _domains(f"{title} {' '.join(sentences)}")
+    said = compose(title, _fit(text, _LOOKED_AT), STATEMENT_FIELDS).fields
+    parts = [plain(title), *_sentences(_fit(text, _LOOKED_AT))]
+    names = _names(parts)
+    domains = _domains(" ".join(parts))
+    first = next(filter(None, parts), "There is no text.")
     found = {
-        "title": _fit(title if len(title) >= 3 else sentences[0], _limit("title"), 3),
-        "summary": _fit(" ".join(sentences[n] for n in sorted(lead)), _limit("summary"), 10),
-        "highlights": [_fit(sentences[n], _limit("highlights")) for n in sorted(rest)],
+        "title": said.get("title") or _fit(first, _limit("title"), 3),
+        "summary": said.get("summary") or _fit(first, _limit("summary"), 10),
+        "highlights": said.get("highlights", []),
         "names": names,
         "domains": domains,
         "relevance_score": max((DOMAINS[domain][0] for domain in domains), default=2),
@@ -87,55 +83,10 @@ def _fit(text: str, most: int, least: int = 1) -> str:
     return text.ljust(least, ".")
 
 
-def _plain(markdown: str) -> list[str]:
-    """The words of each block: no markup, no link targets, no code, no images."""
-    blocks = []
-    for token in MarkdownIt().parse(markdown):
-        if token.type == "inline":
-            kept = (
-                part.content if part.type == "text" else " "
-                for part in token.children or []
-                if part.type in {"text", "softbreak", "hardbreak"}
-            )
-            if words := " ".join("".join(kept).split()):
-                blocks.append(words)
-    return blocks
-
-
 def _sentences(markdown: str) -> list[str]:
     """Sentences worth reading; fragments of fewer than 20 letters only if there is no other."""
-    from syntok import segmenter
-
-    found = []
-    for block in _plain(markdown):
-        for part in _IDEOGRAPHIC_STOP.split(block):
-            for paragraph in segmenter.analyze(part):
-                for tokens in paragraph:
-                    found.append("".join(t.spacing + t.value for t in tokens).strip())
+    found = [plain(markdown, one.start, one.end) for one in sentences(markdown)]
     return [s for s in found if len(s) >= 20] or [s for s in found if s]
-
-
-def _ranked(title: str, sentences: Sequence[str]) -> list[int]:
-    """Sentence numbers by salience: frequent words, words of the title, early position."""
-    words = [[w.casefold() for w in _WORD.findall(sentence)] for sentence in sentences]
-    frequency = Counter(word for sentence in words for word in set(sentence))
-    of_title = {w.casefold() for w in _WORD.findall(title)}
-
-    def salience(n: int) -> float:
-        weight = sum(math.log(frequency[w]) + (w in of_title) / 2 for w in words[n])
-        return weight / (len(words[n]) + 5) + 1 / (1 + n)
-
-    return sorted(range(len(sentences)), key=salience, reverse=True)
-
-
-def _lead(sentences: Sequence[str], ranked: Sequence[int], most: int) -> list[int]:
-    """The best few sentences that fit together into `most` characters; at least the best."""
-    chosen = [ranked[0]]
-    for n in ranked[1:]:
-        length = sum(len(sentences[i]) + 1 for i in [*chosen, n])
-        if len(chosen) < _SUMMARY and length <= most:
-            chosen.append(n)
-    return chosen
 
 
 def _names(sentences: Sequence[str]) -> list[str]:

@@ -1,1 +1,1 @@
-"""What a digest may say: the source's own words, chosen, cut and checked."""
+"""What a digest may say: the source's own words, cut, guarded, chosen and checked."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from digest.records import Analyzed, Document, Skip, fingerprint
 from digest.report import rank
 from digest.report.counts import tally
+from digest.report.evidence import Marker
 from digest.report.html import page
 from digest.report.markdown import write
 from digest.report.model import Contents, Report
@@ -55,12 +56,14 @@ def build(
     )
     counts = tally(contents)
     markdown = write(contents, counts)
+    marker = Marker(active=True)
+    marked = write(contents, counts, marker)
     timeless = write(replace(contents, generated=datetime.fromtimestamp(0, UTC)), counts)
     return Report(
         id=fingerprint(timeless),
         title=contents.title,
         markdown=markdown,
-        html=page(contents, counts, markdown),
+        html=marker.resolve(page(contents, counts, marked)),
     )
 
 

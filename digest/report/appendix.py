@@ -3,12 +3,27 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from digest.records import Analyzed, Document
+from digest.records import Analyzed, Document, Edit, EditKind
 from digest.report.counts import Counts, engines, without_model
 from digest.report.escape import clean, code, link, text
 from digest.report.model import Contents, Entry, headline
 from digest.report.phrases import count
 from digest.report.sources import url_of
+
+# What was kept out of digests: kind of edit -> heading and explanation.
+EDITS: dict[EditKind, tuple[str, str]] = {
+    "machine": (
+        "Addressed to a machine",
+        "These passages speak to a program that reads along, not to a reader. No statement quotes "
+        "them, the model did not read them, and the stories’ relevance is the lowest.",
+    ),
+    "relevance": ("Relevance lowered", "The score that was given, and why it does not stand."),
+    "name": ("Names dropped", "The model wrote these, but the text gives no such names."),
+    "theme": (
+        "Themes dropped",
+        "The model wrote these themes, but it was not taught them and the text does not say them.",
+    ),
+}
 
 
 def degraded_notes(contents: Contents) -> Iterator[str]:
@@ -18,19 +33,19 @@ def degraded_notes(contents: Contents) -> Iterator[str]:
     partly = sum(bool(one.digest.provenance.degraded) for one in contents.analyzed) - bare
     if total and bare == total:
         yield (
-            "this report is degraded. No language model was used: titles and summaries are "
-            "sentences picked from the texts themselves, and scores are rough estimates."
+            "this report is degraded. No language model was used: names, fields and scores are "
+            "rough estimates."
         )
     elif bare:
         yield (
             f"{bare:,} of {total:,} digests {_is(bare)} degraded: made without a language model, "
-            "of sentences picked from the text itself, and marked “without the model”."
+            "their names, fields and scores estimated, and marked “without the model”."
         )
     if partly:
         yield (
             f"{partly:,} of {total:,} digests {_is(partly)} degraded in part: where the language "
-            "model gave no valid answer, sentences of the text stand in for it; marked “partly "
-            "without the model”."
+            "model gave no valid answer, estimates stand in for it; marked “partly without the "
+            "model”."
         )
 
 
@@ -101,51 +116,16 @@ def appendix(
             if one.hidden_removed
         ],
     )
-    yield from _list(
-        "Names dropped",
-        "The model wrote these, but the text gives no such names.",
-        [
-            f"{reference(one)}: {_names(one.digest.provenance.dropped)}"
-            for one in made
-            if one.digest.provenance.dropped
-        ],
-    )
-    yield from _list(
-        "Themes dropped",
-        "The model wrote these themes, but it was not taught them and the text does not say them.",
-        [
-            f"{reference(one)}: {_names(one.digest.provenance.dropped_themes)}"
-            for one in made
-            if one.digest.provenance.dropped_themes
-        ],
-    )
-    yield from _list(
-        "Headlines kept",
-        "The author’s own stands here: the model’s had lost it.",
-        [
-            f"{reference(one)}: {text(one.digest.provenance.replaced_title, 200)}"
-            for one in made
-            if one.digest.provenance.replaced_title
-        ],
-    )
-    yield from _list(
-        "Summaries in the text’s own words",
-        "Not written by the model.",
-        _by_reason(
-            (text(one.digest.provenance.own_summary, 200), reference(one))
-            for one in made
-            if one.digest.provenance.own_summary
-        ),
-    )
-    yield from _list(
-        "Highlights dropped",
-        "The model wrote these, with numbers that do not occur in the text.",
-        [
-            f"{reference(one)}: {text(highlight, 200)}"
-            for one in made
-            for highlight in one.digest.provenance.dropped_highlights
-        ],
-    )
+    for kind, (title, explanation) in EDITS.items():
+        yield from _list(
+            title,
+            explanation,
+            [
+                f"{reference(one)}: {', '.join(map(_edit, edits))}"
+                for one in made
+                if (edits := [edit for edit in one.digest.provenance.edits if edit.kind == kind])
+            ],
+        )
     yield from _list(
         "Warnings while reading",
         "",
@@ -178,14 +158,17 @@ def _summary(contents: Contents, counts: Counts) -> Iterator[str]:
         f"Muted items: {counts.muted:,}. Texts cut: {counts.cut:,}. "
         f"Degraded digests: {counts.degraded:,}. "
         f"Hidden elements removed: {counts.hidden_removed:,}. "
-        f"Names dropped: {counts.names_dropped:,}."
+        f"Names dropped: {counts.names_dropped:,}. "
+        f"Passages for a machine left out: {counts.addressed_to_machine:,}. "
+        f"Statements quoted: {counts.quoted:,}; shortened: {counts.shortened:,}; "
+        f"written: {counts.written:,}."
     )
     yield (
         "Stories are ranked by relevance from 1 to 10, as the model judged it for a reader who "
         "follows AI and technology, plus half a point for each further publisher that told them "
         "(two points at most)"
         + (" and up to three points for an interest of yours" if contents.interests else "")
-        + ". A summary is a machine’s: follow its link before you rely on it."
+        + ". What a summary leaves out may matter: follow its link before you rely on it."
     )
 
 
@@ -197,8 +180,8 @@ def _meeting(contents: Contents, interest: str) -> list[Entry]:
     ]
 
 
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(text(name, 80) for name in names)
+def _edit(edit: Edit) -> str:
+    return text(edit.what, 120) + (f" ({text(edit.why, 80)})" if edit.why else "")
 
 
 def _document(document: Document) -> str:

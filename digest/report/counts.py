@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from digest.engines.extractive import ExtractiveEngine
-from digest.records import Analyzed
+from digest.records import STATUSES, Analyzed, Provenance
 from digest.report.model import Contents
 
 
@@ -24,6 +24,10 @@ class Counts:
     degraded: int  # items without the model's full answer
     hidden_removed: int  # hidden elements and characters taken out of documents
     names_dropped: int  # names the model wrote that the text does not give
+    addressed_to_machine: int  # passages for a machine, left out of every statement
+    quoted: int  # statements: titles, sentences of summaries, highlights, word for word
+    shortened: int  # statements with words left out
+    written: int  # statements that a model of the user's own wrote
 
     def as_dict(self) -> dict[str, int]:
         """Name -> number, in the order above."""
@@ -44,8 +48,19 @@ def tally(contents: Contents) -> Counts:
         cut=sum(one.tokens_cut > 0 for one in made),
         degraded=sum(bool(one.degraded) for one in made),
         hidden_removed=sum(one.hidden_removed for one in contents.documents),
-        names_dropped=sum(len(one.dropped) for one in made),
+        names_dropped=_edits(made, "name"),
+        addressed_to_machine=_edits(made, "machine"),
+        **_statements(contents),
     )
+
+
+def _edits(made: Sequence[Provenance], kind: str) -> int:
+    return sum(edit.kind == kind for one in made for edit in one.edits)
+
+
+def _statements(contents: Contents) -> dict[str, int]:
+    found = Counter(said.status for one in contents.analyzed for said in one.digest.evidence)
+    return {status: found[status] for status in STATUSES}
 
 
 def without_model(one: Analyzed) -> bool:

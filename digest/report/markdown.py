@@ -5,10 +5,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from digest.records import Analyzed
+from digest.quote.compose import GAP, UNSPACED
+from digest.quote.language import language_name
+from digest.records import Analyzed, Evidence
 from digest.report.appendix import appendix, degraded_notes
 from digest.report.counts import Counts, engines, without_model
-from digest.report.escape import clean, clean_line, code, host, link, prose, text, words
+from digest.report.escape import clean, clean_line, code, host, link, text
+from digest.report.evidence import Marker, runs, statements
 from digest.report.model import Contents, Entry, Mention, Section, headline, publishers
 from digest.report.phrases import count, day, period, stamp
 from digest.report.sources import also_links, other_urls, source_line, source_link, url_of
@@ -17,13 +20,13 @@ from digest.stories.terms import key
 from digest.stories.trends import SHOWN, Direction, Trend, Trends, labels
 
 TITLE = 160  # characters of a title
-BRIEF = 160  # ... of the sentence in "What matters most"
-ONCE = 150  # names that occur in one story only are listed up to so many
+BRIEF = 300  # ... of the sentence in "What matters most"; a longer one is not cut but left out
+ONCE = 60  # names that occur in one story only are listed up to so many
 
 
-def write(contents: Contents, counts: Counts) -> str:
-    """The whole report."""
-    writer = Writer(contents)
+def write(contents: Contents, counts: Counts, marker: Marker | None = None) -> str:
+    """The whole report; with an active `marker`, each statement between its markers."""
+    writer = Writer(contents, marker or Marker())
     blocks = [
         *front_matter(contents, counts),
         *writer.head(counts),
@@ -56,6 +59,12 @@ def front_matter(contents: Contents, counts: Counts) -> Iterator[str]:
     yield "---\n" + "\n".join(lines) + "\n---"
 
 
+QUOTED = (
+    "Titles, summaries and highlights are the sources’ own sentences, chosen by a machine. What "
+    "stands in “quotation marks” is word for word; elsewhere words were left out, none added."
+)
+
+
 def heading(level: int, markdown: str) -> str:
     """A heading; hashes at its end would be taken for its closing."""
     return f"{'#' * level} " + re.sub(r"#(?=#*$)", r"\\#", markdown)
@@ -69,8 +78,8 @@ def slug(shown: str) -> str:
 class Writer:
     """Writes the parts that refer to each other."""
 
-    def __init__(self, contents: Contents) -> None:
-        self.contents = contents
+    def __init__(self, contents: Contents, marker: Marker) -> None:
+        self.contents, self.marker = contents, marker
         self.bare = all(map(without_model, contents.analyzed))
         self.home = {
             entry.number: slug(short_title(section))
@@ -111,6 +120,7 @@ class Writer:
             f"{count(counts.publishers, 'publisher')}, {period(*contents.period)}."
             + (f" [{count(counts.muted, 'item')} muted](#muted)." if counts.muted else "")
         )
+        yield QUOTED
         notes = [*degraded_notes(contents)]
         if contents.note:
             notes.append(f"Why this engine ran: {text(contents.note, 600).rstrip('.')}.")
@@ -131,7 +141,7 @@ class Writer:
                 f"{place}. **[{text(entry.title, TITLE)}]({self.anchor(entry)})** "
                 f"· {mark(entry)}{source_link(entry.lead)}"
                 + (f" · {interest(entry)}" if interest(entry) else "")
-                + (f"\\\n   {said}" if (said := first_sentence(entry.lead)) else "")
+                + (f"\\\n   {said}" if (said := self.first_sentence(entry.lead)) else "")
                 for place, entry in enumerate(self.contents.top, start=1)
             )
         parts = [(one.title, len(one.entries)) for one in self.contents.sections]
@@ -164,20 +174,66 @@ class Writer:
             source_line(entry.lead),
             f"covered by {told} sources" if told > 1 else "",
             interest(entry),
+            self.headline_note(entry.lead),
             self.condition(entry.lead),
         ]
         yield " · ".join(fact for fact in facts if fact)
-        summary = fields.summary or entry.lead.item.text[:400]
-        said = {key(entry.title), ""}  # a small model may say one thing three times
-        if key(words(summary)) not in said:
-            yield prose(summary)
-            said.add(key(words(summary)))
-        lines: dict[str, str] = {}
-        for line in fields.highlights or ():
-            lines.setdefault(key(words(line)), prose(line))
-        yield "\n".join(f"- {line}" for same, line in lines.items() if same not in said)
+        if key(fields.summary or "") not in {key(entry.title), ""}:
+            yield self.summary(entry.lead)
+        yield "\n".join(
+            f"- {self.quoted(entry.lead, [one])}" for one in statements(entry.lead, "highlights")
+        )
         if also:
             yield "Also told by: " + "; ".join(also) + "."
+
+    def headline_note(self, one: Analyzed) -> str:
+        """Where the headline comes from, if it is not the author's as it stands."""
+        for evidence in statements(one, "title"):
+            if evidence.where == "text" or evidence.status != "quoted":
+                how = "from the text" if evidence.where == "text" else "of the author"
+                short = ", shortened" if evidence.status == "shortened" else ""
+                return self.marker.mark(f"*headline {how}{short}*", one, evidence)
+        return ""
+
+    def summary(self, one: Analyzed) -> str:
+        """The summary, statement by statement; a gap in the source is a gap here."""
+        said = statements(one, "summary")
+        return GAP.join(
+            self.quoted(one, run) for run in runs(said, one.digest.fields.summary or "")
+        )
+
+    def quoted(self, one: Analyzed, run: Sequence[Evidence]) -> str:
+        """Statements that follow each other, in quotation marks as far as they are the source's."""
+        parts: list[str] = []
+        open_mark = False
+        for evidence in run:
+            own = evidence.status == "quoted"
+            if open_mark and not own:
+                parts[-1] += "”"
+            lead = "“" if own and not open_mark else ""
+            shown = text(evidence.statement)
+            parts.append(lead + self.marker.mark(shown, one, evidence))
+            open_mark = own
+        return (" " if _spaced(one) else "").join(parts) + ("”" if open_mark else "")
+
+    def first_sentence(self, one: Analyzed) -> str:
+        """The first statement of the summary, whole; "" if it repeats the headline or is long."""
+        said = statements(one, "summary")[:1]
+        if not said or len(said[0].statement) > BRIEF:
+            return ""
+        return "" if key(said[0].statement) == key(headline(one)) else self.quoted(one, said)
+
+    def apart_line(self, story: Story) -> str:
+        """An advert, a job, an event in one line."""
+        one = story.lead
+        url, _ = url_of(one)
+        shown = link(clean(headline(one), TITLE), url) or text(headline(one), TITLE)
+        said = self.first_sentence(one)
+        who = ", ".join(text(name, 80) or "unknown" for name in publishers(story.members)[:5])
+        places = [link(host(other) or other, other) for other in other_urls(story, url)]
+        more = f" Also at {', '.join(places)}." if places else ""
+        told = f"{shown} ({who}, {day(one.document.published)})"
+        return told + (f": {said}" if said else ".") + more
 
     def condition(self, one: Analyzed) -> str:
         """What a reader must know of how this digest came to be, if the head does not say it."""
@@ -186,6 +242,8 @@ class Writer:
         if provenance.degraded and not self.bare:
             parts = ["*without the model*" if without_model(one) else "*partly without the model*"]
         parts += ["*long text cut*"] if provenance.tokens_cut else []
+        if provenance.language not in {"", "en"}:
+            parts.append(f"*in {language_name(provenance.language)}*")
         return ", ".join(parts)
 
     def short_line(self, entry: Entry) -> str:
@@ -209,7 +267,7 @@ class Writer:
         """What is not news, briefly."""
         for title, stories in self.contents.apart:
             yield heading(2, title)
-            yield "\n".join(f"- {apart_line(story)}" for story in stories)
+            yield "\n".join(f"- {self.apart_line(story)}" for story in stories)
 
     def trends(self) -> Iterator[str]:
         """What changed against the documents before, in counts."""
@@ -297,23 +355,5 @@ def trend_line(one: Trend, trends: Trends) -> str:
     return f"**{text(one.label, 80)}** ({one.kind}): {now}, {before} before; {who}"
 
 
-def first_sentence(one: Analyzed) -> str:
-    """Of the summary, short enough for one line; "" if it only repeats the headline."""
-    said = words(one.digest.fields.summary or one.item.text)
-    if key(said) == key(headline(one)):
-        return ""
-    found = re.match(r".{30,}?[.!?](?=\s+[^\sa-z])", said)
-    return text(found[0] if found else said, BRIEF)
-
-
-def apart_line(story: Story) -> str:
-    """An advert, a job, an event in one line."""
-    one = story.lead
-    url, _ = url_of(one)
-    title = headline(one)
-    shown = link(clean(title, TITLE), url) or text(title, TITLE)
-    said = first_sentence(one)
-    who = ", ".join(text(name, 80) or "unknown" for name in publishers(story.members)[:5])
-    places = [link(host(other) or other, other) for other in other_urls(story, url)]
-    more = f" Also at {', '.join(places)}." if places else ""
-    return f"{shown} ({who}, {day(one.document.published)})" + (f": {said}" if said else ".") + more
+def _spaced(one: Analyzed) -> bool:
+    return one.digest.provenance.language not in UNSPACED

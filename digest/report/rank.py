@@ -1,5 +1,6 @@
 """Which story comes first, and where: ranking, sections, what recurs, the index."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
@@ -28,6 +29,8 @@ OTHER = "Other news"
 _FIELD_OF = {
     domain: field for field, domains in FIELDS_OF_NEWS.items() for domain in domains.split(", ")
 }
+
+_SORTING = re.compile(r"\bnews\b|^(?:other|misc\w*|general|company)\b", re.IGNORECASE)
 
 APART = {  # kinds that are not news -> heading
     "sponsor": "Sponsors",
@@ -183,8 +186,17 @@ def recurring(entries: Sequence[Entry], limit: int = 10) -> list[Mention]:
         fields = one.digest.fields
         return [*(fields.key_insights or ()), *(fields.company_names or ()), *(fields.names or ())]
 
+    # What a third of all stories share names the newsletters, not what recurs in them; so does
+    # what only says the section that a story stands in.
+    most = max(2, len(entries) // 3)
+    sections = {key(name) for name in (OTHER, *FIELDS_OF_NEWS, *_FIELD_OF)}
     several = [
-        one for one in mentions(entries, labels) if len(one.entries) > 1 and one.publishers > 1
+        one
+        for one in mentions(entries, labels)
+        if 1 < len(one.entries) <= most
+        and one.publishers > 1
+        and key(one.label) not in sections
+        and not _SORTING.search(one.label)
     ]
     several.sort(key=lambda one: (-one.publishers, -len(one.entries), key(one.label)))
     return several[:limit]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from digest.records import Digest, Document, Item, Provenance, Skip
+from digest.records import Digest, Document, Edit, Evidence, Item, Provenance, Skip
 from digest.schema import DigestFields
 from digest.storage.connection import match_words, now, utc
 from digest.storage.outbox import Outbox, OutboxRow, StoredReport
@@ -182,22 +182,25 @@ class Ledger(Outbox):
     ) -> Digest | None:
         """The digest kept for this content, model, prompt and ask."""
         row = self._db.execute(
-            "SELECT digest, provenance FROM digests WHERE content_hash = ? AND model = ? "
+            "SELECT digest, provenance, evidence FROM digests WHERE content_hash = ? AND model = ? "
             "AND prompt_version = ? AND fields = ?",
             (content_hash, model, prompt_version, ",".join(fields)),
         ).fetchone()
         if row is None:
             return None
         provenance = json.loads(row["provenance"])
-        for name in ("dropped", "dropped_themes", "dropped_highlights"):
-            provenance[name] = tuple(provenance.get(name, ()))
-        return Digest(DigestFields.model_validate_json(row["digest"]), Provenance(**provenance))
+        provenance["edits"] = tuple(Edit(**edit) for edit in provenance.get("edits", ()))
+        return Digest(
+            DigestFields.model_validate_json(row["digest"]),
+            Provenance(**provenance),
+            tuple(Evidence(**one) for one in json.loads(row["evidence"])),
+        )
 
     def keep(self, item: Item, fields: Sequence[str], model: str, digest: Digest) -> None:
         """Keep a digest in the cache and make the item findable by it."""
         with self._write():
             self._db.execute(
-                "INSERT OR REPLACE INTO digests VALUES (?,?,?,?,?,?,?)",
+                "INSERT OR REPLACE INTO digests VALUES (?,?,?,?,?,?,?,?)",
                 (
                     item.content_hash,
                     model,
@@ -206,6 +209,7 @@ class Ledger(Outbox):
                     digest.fields.to_json(),
                     json.dumps(asdict(digest.provenance), ensure_ascii=False),
                     now(),
+                    json.dumps([asdict(one) for one in digest.evidence], ensure_ascii=False),
                 ),
             )
             self._db.execute(

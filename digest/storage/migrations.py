@@ -122,4 +122,9 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE numbered RENAME TO items;
     CREATE INDEX items_by_content ON items (content_hash);
     """,
+    # 3: what each statement of a digest rests on. Digests made before have none; they stay, and
+    # their items are digested anew under the prompt version that brought evidence.
+    """
+    ALTER TABLE digests ADD COLUMN evidence TEXT NOT NULL DEFAULT '[]';  -- JSON list
+    """,
 )

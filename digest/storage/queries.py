@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from digest.errors import LedgerError
+from digest.records import STATEMENT_FIELDS
 from digest.schema import DigestFields
 from digest.storage.connection import connect_to_read, match_words
 from digest.stories.interests import stem as stemmed
@@ -56,6 +57,7 @@ class Found:
     published: str
     digest: dict[str, Any]
     provenance: dict[str, Any]  # of the digest, as digest.records.Provenance has it
+    evidence: tuple[dict[str, Any], ...] = ()  # of its statements, as digest.records.Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class Reader:
         with _reading():
             rows = self._db.execute(
                 "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
-                f"{_DATE} AS published, g.digest, g.provenance FROM {tables} "
+                f"{_DATE} AS published, g.digest, g.provenance, g.evidence FROM {tables} "
                 f"WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ? OFFSET ?",
                 [*values, limit, offset],
             ).fetchall()
@@ -326,7 +328,7 @@ class Reader:
         with _reading():
             row = self._db.execute(
                 "SELECT i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, "
-                f"{_DATE} AS published, g.digest, g.provenance FROM items i "
+                f"{_DATE} AS published, g.digest, g.provenance, g.evidence FROM items i "
                 "JOIN documents d ON d.id = i.document_id "
                 f"LEFT JOIN digests g ON g.rowid = {_BEST} "
                 "WHERE i.id = ?",
@@ -336,6 +338,11 @@ class Reader:
 
 
 def _found(row: sqlite3.Row) -> Found:
+    digest = json.loads(row["digest"]) if row["digest"] else {}
+    evidence = tuple(json.loads(row["evidence"] or "[]"))
+    proven = {one["field"] for one in evidence}
+    # Of a digest made before there was evidence the model's own prose is not shown.
+    digest = {k: v for k, v in digest.items() if k not in STATEMENT_FIELDS or not v or k in proven}
     return Found(
         id=row["id"],
         document_id=row["document_id"],
@@ -345,7 +352,8 @@ def _found(row: sqlite3.Row) -> Found:
         url=row["url"],
         publisher=row["publisher"],
         published=row["published"],
-        digest=json.loads(row["digest"]) if row["digest"] else {},
+        digest=digest,
+        evidence=evidence,
         provenance=json.loads(row["provenance"]) if row["provenance"] else {},
     )
 

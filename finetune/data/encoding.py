@@ -18,6 +18,7 @@ from digest.quote.grounding import ground
 from digest.schema import DigestFields, Row, select
 from finetune.config import Data
 from finetune.data.formats import read
+from finetune.data.quotes import held
 from finetune.data.split import split
 
 __all__ = ["Epoch", "Example", "Tokenizer", "bucketed", "encode", "read", "split", "validation"]
@@ -63,11 +64,15 @@ class Example:
 def encode(row: Row, fields: Sequence[str], cap: int, tokenizer: Tokenizer) -> Example:
     """Build the example of a row for the asked fields, its text cut to `cap` tokens.
 
-    What a cut takes away cannot be learnt from: names that no longer occur are left out.
+    What a cut takes away cannot be learnt from: names and quotations that no longer occur are left
+    out.
     """
     text, lost = shorten(row.text, cap, lambda part: len(tokenizer.plain(part)))
-    labels = ground(row.digest, row.title, text).fields if lost else row.digest
-    target = DigestFields(**{name: getattr(labels, name) for name in select(fields)})
+    labels = row.digest
+    if lost:
+        labels = held(ground(labels, row.title, text).fields, row.text, text)
+    asked = [name for name in select(fields) if getattr(labels, name) is not None]
+    target = DigestFields(**{name: getattr(labels, name) for name in asked or labels.asked()})
     return Example(
         id=row.id,
         fields=target.asked(),

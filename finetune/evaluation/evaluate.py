@@ -1,15 +1,15 @@
 """Examine a model on labelled rows: DIR/predictions.jsonl and DIR/metrics.json.
 
-Every row is asked once, as `digest.analyze` asks, over as much of its text as the product reads.
-The answers are edited as in the product (digest.quote.editing), and removed names are counted;
-there is no retry and no second engine, so that an invalid answer shows as one.
+Every row is asked once, as `digest.analyze` asks, over as much of its text as the product reads:
+title, summary and highlights are the text's own (digest.quote), the rest is the model's, edited as
+in the product, with removed names counted. A bare model, as in `ollama run`, is asked for all of it
+(`whole`). There is no retry and no second engine, so that an invalid answer shows as one.
 """
 
 import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,11 @@ from digest.errors import ConfigError, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.prompt import messages
 from digest.protocols import Ask, Engine
+from digest.quote.compose import compose
 from digest.quote.editing import edit
 from digest.quote.grounding import ground
-from digest.quote.summary import to_write
-from digest.schema import FIELDS, Row, parse, select
+from digest.records import STATEMENT_FIELDS
+from digest.schema import FIELDS, DigestFields, Row, parse, select
 from finetune.evaluation import metrics
 from finetune.evaluation.baselines import Baseline
 from finetune.evaluation.catalogue import HEADLINES
@@ -59,50 +60,65 @@ def predict(
     fields: Sequence[str] = FIELDS,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     task: Summaries | None = None,
+    *,
+    whole: bool = False,
 ) -> list[Prediction]:
-    """Ask the engine for every row; in the order of the rows. With a `task`, ask for its bare
+    """Ask the engine for every row; in the order of the rows. With `whole` the model says title,
+    summary and highlights, too, and its answer is not edited. With a `task`, ask for its bare
     summaries in place of digests, and take what the budget cut, too: untuned models run on.
     """
     asked = select(fields)
     texts = [shorten(row.text, TEXT_TOKENS, engine.count) for row in rows]
     # A baseline is no model: what it says stands as it is.
-    baseline = engine.name == Baseline.name
-    check = ground if baseline else partial(edit, model=engine.model)
+    whole = whole or engine.name == Baseline.name
     asks, own = [], []
     for row, (text, _) in zip(rows, texts, strict=True):
-        wanted, summary = asked, ""
+        said: dict[str, str | list[str]] = {}
+        wanted = asked
+        if not (task or whole):
+            wanted = tuple(name for name in asked if name not in STATEMENT_FIELDS)
+            said = compose(row.title, row.text, asked).fields
         if task:
             question, budget = task.messages(row.title, text), task.budget()
         else:
-            if not baseline:
-                wanted, summary = to_write(asked, row.title, row.text)
             question, budget = messages(row.title, text, wanted), answer_budget(wanted)
         asks.append(Ask(question, wanted, budget))
-        own.append({"summary": summary} if summary else {})
+        own.append(said)
     found: dict[int, Prediction] = {}
     for answer in engine.answer(asks):
         row = rows[answer.index]
-        grounded = None
+        fields, dropped = None, ()
         if answer.finish == "stop" or (task and answer.finish == "length"):
             try:
                 wanted = asks[answer.index].fields
-                said = summaries.read(answer.text) if task else parse(answer.text, wanted)
-                said = said.model_copy(update=own[answer.index])
-                grounded = check(said, row.title, row.text)
+                said_too = summaries.read(answer.text) if task else parse(answer.text, wanted)
+                fields = said_too.model_copy(update=own[answer.index])
+                fields, dropped = _edited(fields, row, engine.model, whole or task is not None)
             except InvalidAnswer:
-                grounded = None
+                fields = None
         found[answer.index] = Prediction(
             row.id,
-            grounded.fields if grounded else None,
+            fields,
             answer.finish,
             answer.tokens_in,
             answer.tokens_out,
             texts[answer.index][1],
-            grounded.dropped if grounded else (),
-            "" if grounded else answer.text or answer.error,
+            dropped,
+            "" if fields else answer.text or answer.error,
         )
         progress(len(found), len(rows))
     return [found[index] for index in sorted(found)]
+
+
+def _edited(
+    fields: DigestFields, row: Row, model: str, bare: bool
+) -> tuple[DigestFields, tuple[str, ...]]:
+    """What may stand of an answer, and the names that were removed."""
+    if bare:
+        grounded = ground(fields, row.title, row.text)
+        return grounded.fields, grounded.dropped
+    fields, edits = edit(fields, row.title, row.text, model)
+    return fields, tuple(one.what for one in edits if one.kind == "name")
 
 
 def hold(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest.errors import ConfigError, WeightsError
-from finetune.export.families import family, permute
+from finetune.export.families import family, permute, unpermute
 from finetune.tasks import base as tasks
 
 if TYPE_CHECKING:
@@ -157,6 +157,43 @@ def write_gguf(
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def read_gguf(path: Path, model: dict[str, Any]) -> Adapter:
+    """Read a GGUF adapter of a llama-like base back into PEFT's names and layout, in float32.
+
+    `model` is the base's config.json. Raises WeightsError.
+    """
+    import gguf
+    import numpy as np
+
+    kind = family(model)
+    heads = {"q_proj": model["num_attention_heads"], "k_proj": model["num_key_value_heads"]}
+    parts = {short: long for long, short in _PARTS.items()}
+    tensors: dict[str, Array] = {}
+    try:
+        reader = gguf.GGUFReader(path)
+        alpha = float(reader.fields[gguf.Keys.Adapter.LORA_ALPHA].contents())
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(f"no readable adapter in {path}: {error}") from error
+    for one in reader.tensors:
+        found = re.fullmatch(r"blk\.(\d+)\.(\w+)\.weight\.lora_([ab])", one.name)
+        if not found or found[2] not in parts:
+            raise WeightsError(f"{path} adapts {one.name}, which cannot be trained on")
+        part, half = parts[found[2]], found[3].upper()
+        values = np.asarray(one.data, dtype="float32")
+        if kind.permuted and half == "B" and part in heads:
+            values = unpermute(values, heads[part])
+        block = "self_attn" if part in ("q_proj", "k_proj", "v_proj", "o_proj") else "mlp"
+        name = f"base_model.model.model.layers.{found[1]}.{block}.{part}.lora_{half}.weight"
+        tensors[name] = np.ascontiguousarray(values)
+    if not tensors:
+        raise WeightsError(f"{path} holds no adapter")
+    rank = min(next(iter(tensors.values())).shape)
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": int(rank), "lora_alpha": alpha,
+              "lora_dropout": 0.0, "bias": "none", "target_modules": sorted(_PARTS),
+              "base_model_name_or_path": "base"}  # fmt: skip
+    return Adapter(tensors, config)
 
 
 def _expressible(config: dict[str, Any], *, whole: bool) -> None:

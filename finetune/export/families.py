@@ -49,3 +49,10 @@ def permute(weight: "Array", heads: int) -> "Array":
     out = weight.shape[0]
     halves = weight.reshape(heads, 2, out // heads // 2, *weight.shape[1:])
     return halves.swapaxes(1, 2).reshape(weight.shape)
+
+
+def unpermute(weight: "Array", heads: int) -> "Array":
+    """Undo `permute`: rows from llama.cpp's layout to Hugging Face's."""
+    out = weight.shape[0]
+    pairs = weight.reshape(heads, out // heads // 2, 2, *weight.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(weight.shape)

@@ -138,5 +138,5 @@ def _made(how: Mapping[str, Any], draft: DigestFields) -> Made:
         tokens_out=how.get("tokens_out", 0),
         tokens_cut=how.get("tokens_cut", 0),
         degraded=how.get("degraded", ""),
-        dropped=tuple(how.get("dropped", ())),
+        dropped=tuple(one["what"] for one in how.get("edits", ()) if one["kind"] == "name"),
     )

@@ -9,7 +9,7 @@ from digest.model.modelfile import Modelfile
 from digest.prompt import chatml, messages
 from digest.schema import Row
 from finetune.config import Data
-from finetune.data import encoding, formats
+from finetune.data import encoding, formats, quotes
 from finetune.export import modelfile
 from finetune.tasks.base import Examples, Given
 
@@ -28,7 +28,11 @@ class Digests:
 
     def read(self, how: Data, report: formats.Report) -> Iterator[Row]:
         """Rows of any common shape."""
-        return formats.stream(how.rows, report, how.columns)
+        rows = formats.stream(how.rows, report, how.columns)
+        if how.quotes is None:
+            return rows
+        choices = quotes.read(how.quotes)
+        return (quotes.quoted(row, choices) for row in rows)
 
     def epoch(self, rows: Sequence[Row], tokenizer: encoding.Tokenizer, seed: int) -> Examples:
         """Every row once, short ones twice, for fields and with caps that are drawn."""

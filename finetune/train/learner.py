@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from digest.errors import ConfigError
 from finetune.config import Config
 from finetune.data import encoding
-from finetune.export.adapters import WEIGHTS, WHOLE, Adapter
+from finetune.export.adapters import WEIGHTS, WHOLE, Adapter, read_gguf
 from finetune.tasks import base as tasks
 from finetune.train import distributed
 
@@ -87,7 +87,7 @@ class Learner:
             weight_decay=config.train.weight_decay,
         )
         if config.init:
-            self._start_from(Path(config.init).expanduser())
+            self._start_from(Path(config.init).expanduser(), base)
 
     def _adapted(self, base: Path) -> Any:
         """The base with a new adapter on it, on its device."""
@@ -238,11 +238,17 @@ class Learner:
                 master.copy_(tensor)
         self._publish()
 
-    def _start_from(self, folder: Path) -> None:
-        """Take over the weights of an adapter of the same shape. Raises ConfigError."""
+    def _start_from(self, folder: Path, base: Path) -> None:
+        """Take over the weights of an adapter of the same shape, PEFT's folder or GGUF.
+
+        Raises ConfigError.
+        """
         import torch
 
-        adapter = Adapter.load(folder)
+        from finetune.train.base import settings
+
+        gguf = folder.suffix == ".gguf"
+        adapter = read_gguf(folder, settings(base)) if gguf else Adapter.load(folder)
         named = dict(zip(map(_saved_name, self.names), self.masters, strict=True))
         mine = {name: tuple(master.shape) for name, master in named.items()}
         theirs = {

@@ -1,5 +1,6 @@
 """The digests of a portion: made by an engine, put into a file."""
 
+import json
 import os
 import uuid
 from collections.abc import Sequence
@@ -107,6 +108,10 @@ def _record(
     record = {"file": Path(portion.file).name, "row": row.number, "id": row.id, "error": row.error}
     if digest:
         provenance = asdict(digest.provenance)
+        edits = provenance.pop("edits")
+        provenance["dropped"] = [one["what"] for one in edits if one["kind"] in {"name", "theme"}]
+        evidence = [asdict(one) for one in digest.evidence]
+        provenance["evidence"] = json.dumps(evidence, ensure_ascii=False)
         return record | {name: getattr(digest.fields, name) for name in fields} | provenance
     return record
 
@@ -145,6 +150,6 @@ def schema(fields: Sequence[str]) -> Any:
         **{name: asked[name]["type"] for name in asked},
         "engine": "string", "model": "string", "prompt_version": "string", "tokens_in": "integer",
         "tokens_out": "integer", "tokens_cut": "integer", "degraded": "string",
-        "dropped": "array", "error": "string",
+        "language": "string", "dropped": "array", "evidence": "string", "error": "string",
     }  # fmt: skip
     return pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()])

@@ -1,6 +1,7 @@
 """analyze_article: one text, page or item, digested."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -107,6 +108,10 @@ async def analyze_article(
             title=plain(one.title),
             url=short(one.url),
             digest=plain_fields(digest.fields.as_dict()),
+            evidence=[
+                results.Statement(**asdict(place) | {"statement": plain(place.statement, 1200)})
+                for place in digest.evidence
+            ],
             provenance=results.Provenance(
                 engine=how.engine,
                 model=how.model,
@@ -114,7 +119,9 @@ async def analyze_article(
                 tokens_out=how.tokens_out,
                 tokens_cut=how.tokens_cut,
                 degraded=how.degraded,
-                dropped=[plain(name) for name in how.dropped],
+                language=how.language,
+                dropped=[plain(e.what) for e in how.edits if e.kind in {"name", "theme"}],
+                addressed_to_machine=sum(edit.kind == "machine" for edit in how.edits),
             ),
         )
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digest.errors import ConfigError, WeightsError
-from finetune.export.adapters import Adapter, average, write_gguf
+from finetune.export.adapters import Adapter, average, read_gguf, write_gguf
 from finetune.export.families import permute
 
 
@@ -97,3 +97,19 @@ def test_average_is_the_mean(adapted, tmp_path: Path) -> None:
         average([])
     with pytest.raises(WeightsError):
         average([tmp_path])
+
+
+def test_a_gguf_adapter_is_read_back_as_it_was_trained(adapted, base: Path, tmp_path: Path) -> None:
+    """PEFT -> GGUF -> PEFT: the same names, shapes and, but for half floats, values."""
+    import json
+
+    _, folder = adapted
+    given, config = Adapter.load(folder), json.loads((base / "config.json").read_text())
+    write_gguf(given, config, tmp_path / "a.gguf", {"name": "tiny"})
+    back = read_gguf(tmp_path / "a.gguf", config)
+    assert back.tensors.keys() == given.tensors.keys()
+    for name, values in given.tensors.items():
+        assert np.allclose(back.tensors[name], values, atol=1e-3), name
+    assert (back.rank, back.scale) == (given.rank, given.scale)
+    with pytest.raises(WeightsError, match="no readable adapter"):
+        read_gguf(tmp_path / "absent.gguf", config)

@@ -1,0 +1,163 @@
+"""What is said of an item in its own words: headline, summary and highlights, with evidence.
+
+The one place where sentences, guards, choice, headline and shortening come together. Nothing here
+writes: every statement is a span of the title or the text, shown as `plain` shows it, or such a
+span with something left out that carries no sense.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from digest.quote import title as titles
+from digest.quote.asides import ended
+from digest.quote.choice import choose
+from digest.quote.guards import MACHINE, Guard, guards
+from digest.quote.language import language
+from digest.quote.machine import addressed_to_machine
+from digest.quote.sentences import Sentence, plain, sentences
+from digest.quote.shorten import alone, statement
+from digest.records import Edit, Evidence, Status
+
+# BRIEF: words; a text that is no longer is its own summary (as long as an editor's summary of a
+# long text). LONGEST: characters that the contract allows. GAP: between sentences that do not
+# follow each other in the text, so that nobody reads them as running prose.
+BRIEF = 50
+LONGEST = {"summary": 1000, "highlights": 240}
+HIGHLIGHTS = 6
+GAP = " … "
+UNSPACED = ("zh", "ja", "th", "lo", "km", "my")  # no space between sentences
+_SHOWN = frozenset({"question", "fragment", "broken off", "entry of a list", "open bracket"})
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The asked ones of title, summary and highlights, and what they rest on."""
+
+    fields: dict[str, str | list[str]]
+    evidence: tuple[Evidence, ...]
+    edits: tuple[Edit, ...]
+    language: str  # ISO 639-1; "" where nothing tells it
+    readable: str  # the text without what is addressed to a machine
+
+
+def compose(
+    title: str,
+    text: str,
+    asked: Sequence[str],
+    chosen: tuple[Sequence[int], Sequence[int]] | None = None,
+    *,
+    label: bool = False,
+) -> Composed:
+    """Say what a text says of itself.
+
+    `asked` names the fields. With a `label` the author's title stands whatever it says: it is the
+    name of an event, a job, a product. `chosen` holds numbers of sentences for summary and highlights that a
+    model chose; the guards still hold, and without it the ranker chooses.
+    """
+    lang = language(f"{title}\n{text}")
+    found = sentences(text)
+    checked = guards(text, found, lang)
+    machine = [n for n, one in enumerate(checked) if one.never == MACHINE]
+    edits = [Edit("machine", plain(text, found[n].start, found[n].end)[:200]) for n in machine]
+    if addressed_to_machine(title):
+        edits.append(Edit("machine", title[:200]))
+        title = ""
+    choice = choose(title, text, found, lang=lang, guards=checked)
+    summary: Sequence[int] = choice.summary
+    highlights: Sequence[int] = choice.highlights
+    if chosen is not None:
+        summary, highlights = chosen[0] or summary, chosen[1]
+    if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
+        summary, highlights = _whole(text, found, checked), ()
+    said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
+    best = sorted(range(len(found)), key=lambda n: -choice.scores[n])
+    head = titles.settle(title, text, found, best, checked, lang, label=label)
+    if head.text:
+        said["title"] = [
+            Evidence("title", head.text, head.status, head.where, head.start, head.end)
+        ]
+    said["summary"] = _summary(text, found, summary, lang)
+    told = {one.statement for one in said["summary"]}
+    for n in highlights:
+        shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
+        if shown and len(shown.text) <= LONGEST["highlights"] and shown.text not in told:
+            told.add(shown.text)
+            said["highlights"].append(
+                Evidence(
+                    "highlights", shown.text, shown.status, "text", found[n].start, found[n].end
+                )
+            )
+    said["highlights"] = said["highlights"][:HIGHLIGHTS]
+    fields: dict[str, str | list[str]] = {}
+    if "title" in asked and said["title"]:
+        fields["title"] = said["title"][0].statement
+    if "summary" in asked:
+        fields["summary"] = joined(said["summary"], found, lang)
+    if "highlights" in asked:
+        fields["highlights"] = [one.statement for one in said["highlights"]]
+    evidence = tuple(one for name in said if name in asked for one in said[name])
+    return Composed(fields, evidence, tuple(edits), lang, _readable(text, found, machine))
+
+
+def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> str:
+    """The text without the sentences of these numbers."""
+    parts, place = [], 0
+    for n in machine:
+        parts.append(text[place : found[n].start])
+        place = found[n].end
+    return "".join([*parts, text[place:]])
+
+
+def _whole(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
+    """All sentences of a brief text but what is no part of its story."""
+    shown = [n for n, one in enumerate(checked) if not one.never or one.never in _SHOWN]
+    # A text that was cut off on its way ends in the middle of a word.
+    if len(shown) > 1 and found[shown[-1]].kind == "prose":
+        last, before = (plain(text, found[n].start, found[n].end) for n in shown[:-3:-1])
+        if ended(before) and not ended(last):
+            shown.pop()
+    return tuple(shown)
+
+
+def _summary(
+    text: str, found: Sequence[Sentence], chosen: Sequence[int], lang: str
+) -> list[Evidence]:
+    """The chosen sentences within the contract's limit; the first words where none was."""
+    out: list[Evidence] = []
+    size = 0
+    for n in chosen:
+        behind = n - 1 in chosen  # what joins it to the sentence before it may stay
+        place = found[n]
+        shown = statement(text, place.start, place.end, "" if behind else lang)
+        size += len(shown.text) + len(GAP)
+        if size <= LONGEST["summary"]:
+            out.append(
+                Evidence("summary", shown.text, shown.status, "text", place.start, place.end)
+            )
+    if sum(len(one.statement) for one in out) >= 10:
+        return out
+    return _first_words(text, found)
+
+
+def _first_words(text: str, found: Sequence[Sentence]) -> list[Evidence]:
+    """The beginning of a text in which no sentence stands: all of it, or a first part."""
+    for place in [one for one in found if one.kind != "aside"] or found:
+        words = plain(text, place.start, place.end)
+        if len(words) >= 10:
+            kept = words if len(words) <= 400 else words[:399].rsplit(" ", 1)[0] + "…"
+            status: Status = "quoted" if kept == words else "shortened"
+            return [Evidence("summary", kept, status, "text", place.start, place.end)]
+    return []
+
+
+def joined(said: Sequence[Evidence], found: Sequence[Sentence], lang: str) -> str:
+    """Statements as one summary: what follows in the text follows here, else a gap is shown."""
+    places = {one.start: n for n, one in enumerate(found)}
+    space = "" if lang in UNSPACED else " "
+    parts = [said[0].statement] if said else []
+    for before, after in pairwise(said):
+        one, two = places.get(before.start, -9), places.get(after.start, -9)
+        next_to = two == one + 1 and found[one].paragraph == found[two].paragraph
+        parts += [space if next_to else GAP, after.statement]
+    return "".join(parts)
