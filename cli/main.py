@@ -19,6 +19,7 @@ VERBS = {
     "report": ("cli.report", "Make a report of a period from what the ledger holds."),
     "deliver": ("cli.deliver", "Deliver what waits in the outbox, or show it."),
     "search": ("cli.search", "Search all items and digests."),
+    "rate": ("cli.rate", "Say what was worth reading; the next reports heed it."),
     "source": ("cli.source", "Add, list, test and remove sources."),
     "serve": ("cli.serve", "Offer all this to an assistant, over MCP."),
     "model": ("cli.model", "Get, build, install and show the model."),

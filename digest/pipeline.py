@@ -307,7 +307,7 @@ def _known(
     with closing(Reader(ledger.path)) as reader:
         weights = rarity(*reader.frequencies(wanted)) if wanted else {}
         earlier = Earlier(since, tuple(reader.mentions(search)))
-    return replace(preferences, rarity=weights), earlier
+    return replace(preferences, rarity=weights, ratings=tuple(ledger.ratings())), earlier
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ class Settings(BaseSettings):
     )
 
     toml: ClassVar[dict[str, Any]] = {}  # what stands in the file that `load` found
+    file: ClassVar[Path | None] = None  # that file, or where one would be looked for
 
     source: list[str] = []  # SPECs to read, e.g. "mailbox:~/Mail/news"
     deliver: list[str] = []  # SPECs to deliver to, besides `out`
@@ -183,7 +184,7 @@ def load(file: Path | None = None, **options: Any) -> Settings:
         raise ConfigError(f"there is no configuration file {file}")
     text = read_text(path) if path.is_file() else ""
     try:
-        reader = type("Settings", (Settings,), {"toml": tomllib.loads(text)})
+        reader = type("Settings", (Settings,), {"toml": tomllib.loads(text), "file": path})
     except tomllib.TOMLDecodeError as error:  # its message has the line
         raise ConfigError(f"{path}: {error}") from error
     given = {name: value for name, value in options.items() if value is not None}

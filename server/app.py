@@ -140,6 +140,8 @@ def slim(schema: dict[str, Any]) -> dict[str, Any]:
 def slim_output(schema: dict[str, Any]) -> dict[str, Any]:
     """Like `slim`, and without limits: whoever reads an answer need not keep to them."""
     small: dict[str, Any] = _slim(slim(schema), _TITLES | _LIMITS)
+    for definition in small.get("$defs", {}).values():
+        definition.pop("required", None)
     return small
 
 

@@ -164,6 +164,20 @@ class Deliveries(Answer):
     deliveries: list[Delivery]
 
 
+class Rating(Answer):
+    """Answer of `rate_story`."""
+
+    item: str
+    change: Literal["rated", "changed", "undone"]
+
+
+class Proposal(Answer):
+    """Answer of `propose_source`."""
+
+    added: bool
+    command: Annotated[str, Field(description="for the user to run")] = ""
+
+
 class Result(BaseModel):
     """One item found, with what its digest says."""
 

@@ -14,6 +14,7 @@ from digest.records import Digest, Document, Edit, Evidence, Item, Provenance, S
 from digest.schema import DigestFields
 from digest.storage.connection import match_words, now, utc
 from digest.storage.outbox import Outbox, OutboxRow, StoredReport
+from digest.storage.ratings import Ratings
 
 RANKED = 20_000  # of the matches, so that a search takes no longer when the ledger grows on
 
@@ -31,7 +32,7 @@ class Hit:
     snippet: str
 
 
-class Ledger(Outbox):
+class Ledger(Outbox, Ratings):
     """An open ledger: reports and outbox, and all that they are made from.
 
     Raises LedgerError if the file is damaged, full, unwritable or of a later version.

@@ -46,10 +46,10 @@ async def may_fetch(ctx: Context[Any, Any], url: str) -> Consent | Elicit[Consen
     if rule == "off" or not args.can_ask(ctx):
         return Consent(fetch=False)
     # All of it, for what is carried away stands in the path and the query.
-    return Elicit(f"Nothing that you read has this address. Fetch it? {plain_url(url)}", Consent)
+    return Elicit(f"Nothing that you read has this address. Fetch it? {visible(url)}", Consent)
 
 
-def plain_url(url: str) -> str:
+def visible(url: str) -> str:
     """The address in full, in visible characters: nothing in it can look like another."""
     return quote(url, safe="!#$&'()*+,/:;=?@[]%~")
 

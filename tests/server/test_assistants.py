@@ -41,12 +41,14 @@ async def refused(client, tool, **arguments):
 
 # Arguments
 
+UNREADY = {"read_item", "analyze_article", "deliver_report"}  # they lack what they are about
+
 
 async def test_null_and_empty_mean_not_given(client):
     tools = (await client.list_tools()).tools
     for nothing in (None, ""):
         for tool in tools:
-            if tool.name in {"read_item", "analyze_article", "deliver_report"}:
+            if tool.input_schema.get("required") or tool.name in UNREADY:
                 continue
             every = dict.fromkeys(tool.input_schema["properties"], nothing)
             assert await call(client, tool.name, **every) is not None
@@ -397,3 +399,45 @@ async def test_names_that_would_command(client, inbox, write_issue):
 async def test_nothing_else_changed_for_wrong_names(client):
     with pytest.raises(MCPError):
         await client.read_resource("digest://items/nope")
+
+
+# Feedback
+
+
+async def test_a_vote_is_kept_and_taken_back(client, settings):
+    listed = await call(client, "fetch_newsletters")
+    item = listed["documents"][0]["items"][0]["id"]
+    assert (await call(client, "rate_story", item=item, vote="more"))["change"] == "rated"
+    with Ledger(settings.ledger) as book:
+        assert [(one.item, one.vote) for one in book.ratings()] == [(item, "more")]
+    assert (await call(client, "rate_story", item=item, vote="more"))["change"] == "undone"
+    assert "no item" in await refused(client, "rate_story", item="nope", vote="up")
+    assert "vote" in await refused(client, "rate_story", item=item, vote="maybe")
+
+
+async def test_a_source_is_proposed_and_never_added_unasked(client, settings):
+    spec = "feed:https://news.example/rss;rm -rf"
+    said = await call(client, "propose_source", spec=spec)
+    assert said == {"added": False, "command": f"digest source add '{spec}'"}
+    for spec in ("mailbox:/home/me/Mail", "imap:me@example.com", "folder:/etc", "x"):
+        assert "only public sources" in await refused(client, "propose_source", spec=spec)
+    assert len(settings.source) == 1
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_a_source_is_added_when_the_user_agrees(config, era, agreed, monkeypatch):
+    from digest.settings import load
+    from server.jobs import Desk
+
+    monkeypatch.setattr("integrations.subscriptions.discovered", lambda spec, _: spec)
+    asked = []
+
+    async def ask(context, params):
+        asked.append(params.message)
+        return ElicitResult(action="accept", content={"add": agreed})
+
+    with Desk(load(config)) as desk:
+        async with Client(build(desk), mode=era, elicitation_callback=ask) as client:
+            said = await call(client, "propose_source", spec="feed:https://news.example/rss")
+    assert said["added"] == agreed and "feed:https://news.example/rss" in asked[0]
+    assert ("feed:https://news.example/rss" in load(config).source) == agreed

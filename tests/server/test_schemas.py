@@ -19,6 +19,8 @@ ORDER = [
     "build_report",
     "deliver_report",
     "search_digests",
+    "rate_story",
+    "propose_source",
     "list_sources",
 ]
 MAX_TOKENS = 2800
@@ -42,6 +44,7 @@ async def test_order_annotations_and_schemas(desk):
         "fetch_newsletters",
         "analyze_article",
         "deliver_report",
+        "propose_source",
     }
     assert not any(hint.destructive_hint for hint in hints.values())
     for tool in tools:
