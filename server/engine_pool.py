@@ -86,6 +86,8 @@ class SharedEngine:
                         continue
                 if isinstance(answer, EngineUnavailable):
                     raise answer
+                if answer.finish == "error" and stopped():
+                    raise Stopped  # it was broken off: that says nothing about the item
                 yield answer
         finally:
             left.set()

@@ -61,6 +61,12 @@ def test_a_named_file_must_be_there():
         ("7d", NOW - timedelta(days=7)),
         ("36h", NOW - timedelta(hours=36)),
         ("2w", NOW - timedelta(days=14)),
+        ("1 week", NOW - timedelta(days=7)),
+        ("last week", NOW - timedelta(days=7)),
+        ("3 days ago", NOW - timedelta(days=3)),
+        ("the last 36 hours", NOW - timedelta(hours=36)),
+        ("an hour ago", NOW - timedelta(hours=1)),
+        ("Past 90 mins", NOW - timedelta(minutes=90)),
         ("2026-11-01T00:00:00Z", datetime(2026, 11, 1, tzinfo=UTC)),
     ],
 )
@@ -68,7 +74,13 @@ def test_times(text, moment):
     assert parse_since(text, NOW) == moment
 
 
-@pytest.mark.parametrize("text", ["", "soon", "7", "999999w", "2026-13-01", "-3d"])
+def test_days_by_their_names():
+    midnight = NOW.astimezone().replace(hour=0, minute=0)
+    assert parse_since("today", NOW) == midnight
+    assert timedelta(hours=22) < midnight - parse_since(" Yesterday ", NOW) < timedelta(hours=26)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "week", "hours", "-1 day", "1 fortnight", "7", "999999w", "2026-13-01", "-3d"])
 def test_times_that_are_none(text):
     with pytest.raises(ConfigError, match="7d"):
         parse_since(text, NOW)
