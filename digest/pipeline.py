@@ -5,6 +5,7 @@ the rest. The caller holds `digest.storage.lock` while it runs any of them.
 """
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -76,12 +77,13 @@ def fetch(
     new = known = 0
     failures, skips = [], []
     for source in sources:
-        begin = _begin(ledger, source, since)
+        begin, done = _begin(ledger, source, since), 0
         try:
             for raw in _new(ledger, source, begin):
                 mark = raw_mark(raw)
                 if ledger.seen(mark):
                     known += 1
+                    done += 1
                     continue
                 document = read(raw)
                 if isinstance(document, Skip):
@@ -93,10 +95,16 @@ def fetch(
                     new += 1
                 else:
                     known += 1
-                progress("fetch", new + known + len(skips), None)
+                done += 1
+                progress(f"fetch {_shown(source.spec)}", done, getattr(source, "expected", None))
         except (SourceError, ConfigError) as error:  # the other sources still run
             failures.append(Failure(source.spec, str(error), error.exit_code))
     return Fetched(new, known, len(skips), tuple(failures), tuple(skips))
+
+
+def _shown(spec: str) -> str:
+    """A SPEC without passwords and queries, for logs."""
+    return re.sub(r"//[^/@]*@", "//", spec).partition("?")[0]
 
 
 def _arrived(raw: RawDocument | Skip) -> datetime | None:

@@ -11,7 +11,9 @@ def describe(stage: str, done: int, total: int | None, steps: int = 0, seconds: 
     """
     verb, _, what = stage.partition(" ")
     said = _VERBS.get(verb, verb)
-    words = f"{said} {min(done + 1, total):,} of {total:,}" if total else f"{said} {done:,}"
+    # A verb says what is at work, so that the next one counts.
+    place = min(done + 1, total or done) if verb in _VERBS and total else done
+    words = f"{said} {place:,} of {total:,}" if total else f"{said} {place:,}"
     words += f" from {what}" if what else ""
     if total and steps >= 2 and done < total:
         words += f", about {spell(seconds / steps * (total - done))} left"

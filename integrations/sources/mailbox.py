@@ -27,6 +27,7 @@ class MailboxSource:
     def __init__(self, spec: str, argument: str) -> None:
         self.spec = spec
         self.root = files.located(argument)
+        self.expected: int | None = None  # messages that the reading in hand will yield
 
     def fetch(self, since: datetime | None) -> Iterator[RawDocument | Skip]:
         """Yield messages not older than `since`: of folders oldest first, of an mbox as it stands.
@@ -65,6 +66,7 @@ class MailboxSource:
                 boxes.append(path)
         if not (found or boxes):
             raise files.nothing_in(root, self.spec, "mail (.eml, .mbox, Maildir, saved .html)")
+        self.expected = None if boxes else len(single)
         for _, origin, path in sorted(single):
             yield from self._file(path, origin)
         for path in boxes:

@@ -113,8 +113,13 @@ def _fetch(
     from digest.errors import SourceError
 
     source = integrations.source(spec, desk.settings)
+    name = boundary.public_names(desk.settings.source).get(spec, "")
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        job.progress(f"{stage.partition(' ')[0]} {name}".strip(), done, total)
+
     with desk.writing():
-        fetched = pipeline.fetch(ledger, [source], since, job.progress)
+        fetched = pipeline.fetch(ledger, [source], since, progress)
     if fetched.failures:
         raise SourceError(fetched.failures[0].reason)
     return results.Reading(new=fetched.new, known=fetched.known, skipped=fetched.skipped)

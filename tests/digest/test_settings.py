@@ -80,7 +80,10 @@ def test_days_by_their_names():
     assert timedelta(hours=22) < midnight - parse_since(" Yesterday ", NOW) < timedelta(hours=26)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "week", "hours", "-1 day", "1 fortnight", "7", "999999w", "2026-13-01", "-3d"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "week", "hours", "-1 day", "1 fortnight", "7", "999999w", "2026-13-01", "-3d"],
+)
 def test_times_that_are_none(text):
     with pytest.raises(ConfigError, match="7d"):
         parse_since(text, NOW)
