@@ -1,3 +1,4 @@
+import gzip
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -225,6 +226,34 @@ def test_a_feed_that_waits_is_a_failure_of_every_run_until_then(server, tmp_path
             assert "not to be asked before" in failure.reason and failure.exit_code == 75
         assert len(server.seen) == 1
         assert ledger.unreported_skips([feed.spec]) == []
+
+
+def test_a_feed_that_moved_for_good_is_asked_where_it_is(reader, server) -> None:
+    server.routes["/feed"] = Reply(status=301, headers={"Location": "/new"})
+    server.routes["/new"] = Reply(rss(entry(1)), "application/rss+xml")
+    assert len(reader.again()) == 1
+    server.seen.clear()
+    assert reader.again() == [] and server.paths == ["/new"]
+    server.routes["/new"] = Reply(status=404)
+    server.routes["/feed"] = Reply(rss(entry(1), entry(2)), "application/rss+xml")
+    assert len(reader.again()) == 1, "its first address is asked where the new one is gone"
+
+
+def test_a_feed_that_moved_for_now_is_asked_where_it_was(reader, server) -> None:
+    server.routes["/feed"] = Reply(status=302, headers={"Location": "/new"})
+    server.routes["/new"] = Reply(rss(entry(1)), "application/rss+xml")
+    reader.again()
+    server.seen.clear()
+    reader.again()
+    assert server.paths == ["/feed", "/new"]
+
+
+def test_a_packed_feed_and_a_bomb(reader, server) -> None:
+    server.routes["/feed"] = Reply(gzip.compress(rss(entry(1))), "application/gzip")
+    assert len(reader.again()) == 1
+    server.routes["/feed"] = Reply(gzip.compress(bytes(64 * 2**20)), "application/gzip")
+    with pytest.raises(SourceError, match="unpacks to over"):
+        reader.again()
 
 
 # Full text
