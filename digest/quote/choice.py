@@ -107,19 +107,22 @@ def choose(
     *,
     lang: str = "",
     guards: Sequence[Standing] = (),
+    leaning: Collection[int] = (),
     model: Weights | None = None,
 ) -> Choice:
     """The sentences that make the digest of `text`.
 
     `guards`, one a sentence, say what may not be shown: `never` at all, `before` only right behind
-    the sentence before it, `after` only with the one behind it; without them everything may. If
-    nothing that stands is left, the likeliest sentence that `never` lets pass is the summary (the
-    caller sees by its guard that it leans on another), else there is none. Raises ValueError if
-    there are guards, but not one a sentence.
+    the sentence before it, `after` only with the one behind it; without them everything may.
+    `leaning` are numbers of sentences that are no highlights, though they may stand in a summary.
+    If nothing that stands is left, the likeliest sentence that `never` lets pass is the summary
+    (the caller sees by its guard that it leans on another), else there is none. Raises ValueError
+    if there are guards, but not one a sentence.
     """
     found = features(title, text, sentences, lang)
     chosen, summary = (model or weights()).probabilities(found)
-    return decode(chosen, summary, Sizes.of(found.words, sentences), found.stems, guards)
+    sizes = Sizes.of(found.words, sentences)
+    return decode(chosen, summary, sizes, found.stems, guards, leaning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ def decode(
     sizes: Sizes,
     stems: Sequence[frozenset[str]],
     guards: Sequence[Standing] = (),
+    leaning: Collection[int] = (),
 ) -> Choice:
     """Summary and highlights by the probabilities of every sentence, within all limits."""
     scores = tuple(chosen)
@@ -160,6 +164,7 @@ def decode(
         n
         for n in sorted(range(len(scores)), key=lambda n: (-scores[n], n))
         if rules.alone(n)
+        and n not in leaning
         and sizes.words[n] <= HIGHLIGHT_WORDS
         and sizes.characters[n] <= HIGHLIGHT_CHARACTERS
     ]

@@ -6,13 +6,13 @@ span with something left out that carries no sense.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from digest.quote import title as titles
 from digest.quote.asides import ended
 from digest.quote.choice import choose
-from digest.quote.guards import MACHINE, Guard, guards
+from digest.quote.guards import MACHINE, Guard, guards, leans
 from digest.quote.language import language
 from digest.quote.machine import addressed_to_machine
 from digest.quote.sentences import Sentence, plain, sentences
@@ -26,6 +26,10 @@ BRIEF = 50
 LONGEST = {"summary": 1000, "highlights": 240}
 HIGHLIGHTS = 6
 GAP = " … "
+# STANDING: languages whose guards know what refers to a sentence left out. In others subjects are
+# dropped, or no list is there: such a text gives its first sentences and no highlights.
+STANDING = ("", "en", "de", "fr")
+LEAD, LEAD_WORDS = 3, 70
 UNSPACED = ("zh", "ja", "th", "lo", "km", "my")  # no space between sentences
 _SHOWN = frozenset({"question", "fragment", "broken off", "entry of a list", "open bracket"})
 
@@ -52,24 +56,28 @@ def compose(
     """Say what a text says of itself.
 
     `asked` names the fields. With a `label` the author's title stands whatever it says: it is the
-    name of an event, a job, a product. `chosen` holds numbers of sentences for summary and highlights that a
-    model chose; the guards still hold, and without it the ranker chooses.
+    name of an event, a job, a product. `chosen` holds numbers of sentences for summary and
+    highlights that a model chose; the guards still hold, and without it the ranker chooses.
     """
     lang = language(f"{title}\n{text}")
     found = sentences(text)
-    checked = guards(text, found, lang)
+    checked = _unbroken(text, found, guards(text, found, lang))
     machine = [n for n, one in enumerate(checked) if one.never == MACHINE]
     edits = [Edit("machine", plain(text, found[n].start, found[n].end)[:200]) for n in machine]
     if addressed_to_machine(title):
         edits.append(Edit("machine", title[:200]))
         title = ""
-    choice = choose(title, text, found, lang=lang, guards=checked)
+    words = [plain(text, one.start, one.end) for one in found]
+    leaning = {n for n, said in enumerate(words) if leans(said, lang)}
+    choice = choose(title, text, found, lang=lang, guards=checked, leaning=leaning)
     summary: Sequence[int] = choice.summary
     highlights: Sequence[int] = choice.highlights
     if chosen is not None:
         summary, highlights = chosen[0] or summary, chosen[1]
+    if lang not in STANDING:
+        summary, highlights = _lead(text, found, checked), ()
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
-        summary, highlights = _whole(text, found, checked), ()
+        summary, highlights = _whole(checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
     best = sorted(range(len(found)), key=lambda n: -choice.scores[n])
     head = titles.settle(title, text, found, best, checked, lang, label=label)
@@ -81,6 +89,8 @@ def compose(
     told = {one.statement for one in said["summary"]}
     for n in highlights:
         shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
+        if shown and leans(shown.text, lang):
+            continue
         if shown and len(shown.text) <= LONGEST["highlights"] and shown.text not in told:
             told.add(shown.text)
             said["highlights"].append(
@@ -100,6 +110,21 @@ def compose(
     return Composed(fields, evidence, tuple(edits), lang, _readable(text, found, machine))
 
 
+def _lead(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
+    """The first sentences of the story, as they follow each other."""
+    chosen: list[int] = []
+    size = 0.0
+    for n, guard in enumerate(checked):
+        if (guard.never or guard.before) and not chosen:
+            continue
+        words = plain(text, found[n].start, found[n].end)
+        size += max(len(words.split()), len(words) / 8)
+        if guard.never or (chosen and size > LEAD_WORDS) or len(chosen) == LEAD:
+            break
+        chosen.append(n)
+    return tuple(chosen)
+
+
 def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> str:
     """The text without the sentences of these numbers."""
     parts, place = [], 0
@@ -109,15 +134,24 @@ def _readable(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> s
     return "".join([*parts, text[place:]])
 
 
-def _whole(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
+def _whole(checked: Sequence[Guard]) -> tuple[int, ...]:
     """All sentences of a brief text but what is no part of its story."""
-    shown = [n for n, one in enumerate(checked) if not one.never or one.never in _SHOWN]
-    # A text that was cut off on its way ends in the middle of a word.
-    if len(shown) > 1 and found[shown[-1]].kind == "prose":
-        last, before = (plain(text, found[n].start, found[n].end) for n in shown[:-3:-1])
-        if ended(before) and not ended(last):
-            shown.pop()
-    return tuple(shown)
+    return tuple(n for n, one in enumerate(checked) if not one.never or one.never in _SHOWN)
+
+
+def _unbroken(
+    text: str, found: Sequence[Sentence], checked: tuple[Guard, ...]
+) -> tuple[Guard, ...]:
+    """The guards, with one against a last sentence without an end behind one that has one.
+
+    A text that was cut off on its way ends in the middle of a word.
+    """
+    if len(found) < 2 or {found[-1].kind, found[-2].kind} != {"prose"}:
+        return checked
+    before, last = (plain(text, one.start, one.end) for one in found[-2:])
+    if ended(last) or not ended(before):
+        return checked
+    return (*checked[:-1], replace(checked[-1], never=checked[-1].never or "cut off at the end"))
 
 
 def _summary(

@@ -91,10 +91,34 @@ def guards(text: str, found: Sequence[Sentence], lang: str | None = None) -> tup
             Guard(
                 never=MACHINE if called[n] else _never(words[n], sentence) or inside[n],
                 before="" if n == 0 and _THIS.match(words[n]) else _before(words[n], last, lang),
-                after="the next sentence takes it back" if denied(following) else "",
+                after=_after(following, found[n : n + 2], lang),
             )
         )
     return tuple(out)
+
+
+def _after(following: str, pair: Sequence[Sentence], lang: str) -> str:
+    """Why a sentence needs the one behind it; `pair` holds both."""
+    if denied(following):
+        return "the next sentence takes it back"
+    together = len(pair) == 2 and pair[0].paragraph == pair[1].paragraph
+    limited = phrases.LIMIT.get(lang)
+    if together and limited and limited.match(following):
+        return "the next sentence limits it"
+    return ""
+
+
+def leans(words: str, lang: str = "en") -> str:
+    """Why a sentence is no fact by itself though its first words let it stand, or "".
+
+    For highlights: it points in mid-sentence to what was said before, or speaks of its writer or
+    to its reader. English only; other languages give no highlights but by `stands_alone`.
+    """
+    if lang not in {"", "en"}:
+        return ""
+    if phrases.POINTS.search(words):
+        return "points to what was said before"
+    return "speaks of its writer or to its reader" if phrases.PERSONAL.search(words) else ""
 
 
 def denied(following: str) -> bool:

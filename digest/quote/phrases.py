@@ -344,3 +344,23 @@ ABOUT_MAILING = re.compile(
     r"disiscri|nel browser|uitschrijven|afmelden|отписаться|退订|配信停止|수신\s?거부",
     re.I,
 )
+
+# The first words of a sentence that limits what the one before it said.
+LIMIT = {
+    "en": starts(
+        r"however|but|yet|except|unless|though|nevertheless|nonetheless|that said|"
+        r"on the other hand|still,|instead|the exception"
+    ),
+    "de": starts(r"allerdings|jedoch|aber|doch|dennoch|trotzdem|ausgenommen|es sei denn"),
+    "fr": starts(r"cependant|toutefois|mais|néanmoins|pourtant|sauf|en revanche"),
+}
+# In mid-sentence: a noun with a demonstrative, which something left out has introduced. A time
+# ("this week") or the text itself ("this post") needs no introduction.
+POINTS = re.compile(
+    r"(?<=\w )(?:(?:these|those|such|this)|(?:in|of|for|with|on|at|to|from|by|about|into|over|"
+    r"bridge|close|fill|meet|reach) that) (?!(?:week|month|year|morning|afternoon|evening|summer|"
+    r"autumn|fall|winter|spring|season|time|day|decade|century|quarter|weekend|post|article|page|"
+    r"report|paper|newsletter|issue|release|version|repository|tutorial|guide|is|was|are|were|will|"
+    r"would|can|who|that|of|in|to|as|an?|the|and|or|one|ones|way)\b)[a-z]{3,}",
+)
+PERSONAL = re.compile(r"\b(?:I|I['’]\w+|me|my|mine|you|you['’]\w+|your|yours)\b")

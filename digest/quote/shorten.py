@@ -101,7 +101,7 @@ _TAIL_ENGLISH = re.compile(
     r"(?:(?!--)[^,;–—]){3,}\Z"
 )
 # Languages whose negations, hedges and attributions PROTECTED knows.
-_KNOWN = frozenset(_JOINS)
+_KNOWN = frozenset(_JOINS) - {"nl"}  # Dutch joins are known, what may not be lost is not
 _SUBORDINATE = re.compile(
     r"\W*(?:if|when|while|after|before|although|though|because|since|as|despite|in|on|at|for|"
     r"with|by|from|under|"

@@ -15,7 +15,7 @@ from digest.quote.clean import clean, spoken
 from digest.quote.guards import Guard, guards
 from digest.quote.language import language
 from digest.quote.sentences import Sentence, plain
-from digest.quote.shorten import Status, headline, lost
+from digest.quote.shorten import Status, headline, lost, unperiod
 
 LEAST, MOST = 3, 120  # characters: the contract's limits
 
@@ -70,13 +70,14 @@ _HOW = re.compile(
 # Words by which somebody speaks of himself, to the reader or of what was named before: such a
 # sentence may stand among others, but is no headline while there is another.
 _PERSONAL = re.compile(
-    r"\b(?:i|i['’]\w+|it|its|they|them|their|we|we['’]\w+|you|you['’]\w+|my|our|your|me|us|he|she|his|her|him|this|"
+    r"\b(?:i|i['’]\w+|we|we['’]\w+|you|you['’]\w+|my|our|your|me|us|he|she|his|her|him|this|"
     r"these|those|also|"
     r"too|however|therefore|ich|wir|auch|außerdem|diese[mnrs]?|je|j['’]\w+|nous|vous|aussi|cette|"
     r"également|"
     r"también|este|esta|nosotros|eu|nós|também|isso|anche|noi|questo|questa)\b|https?://|@\w|\w@",
     re.I,
 )
+_NAME = re.compile(r"(?<=[\w,] )[A-Z][\w-]*[a-z]|\b[A-Z]{2,}|[^\x00-\u024f]")
 _PARTS = re.compile(r"\s*[:;|]\s|\s[–—-]\s|\.\s")
 _VERB = re.compile(r"\s[a-z]{2,}(?:(?<!s)s|ed|t)\b")
 
@@ -114,9 +115,10 @@ def settle(
 ) -> Title:
     """The headline of a story.
 
-    With a `label` the author's title stands, whatever it says. `own` is the author's title (may be empty), `found` the sentences of `text`, `ranked` their
-    numbers, best first. `checked` are their guards and `lang` their language, found where None. Of
-    a story that has neither title nor text the headline is empty.
+    With a `label` the author's title stands, whatever it says. `own` is the author's title (may be
+    empty), `found` the sentences of `text`, `ranked` their numbers, best first. `checked` are their
+    guards and `lang` their language, found where None. Of a story that has neither title nor text
+    the headline is empty.
     """
     lang = language(f"{own}\n{text}") if lang is None else lang
     checked = guards(text, found, lang) if checked is None else checked
@@ -124,20 +126,26 @@ def settle(
     if author and (label or states(author.text, text, found)):
         if len(author.text) <= MOST:
             return author
-        if part := _first_part(author, own, text, found):
-            return part
+        part = _first_part(author, own, text, found)
+        return part or Title(_clipped(author.text), "shortened", "title", author.start, author.end)
     if heading := _heading(text, found):
         return heading
     order = [n for n in ranked if 0 <= n < len(found)]
     standing = [n for n in order if not checked[n].alone]
-    telling = _nearest(text, found, [n for n in standing if _tells(_words(text, found[n]))])
-    # A label of the author's is given up for one of the best sentences alone.
+    # What a sentence in the middle of a paragraph speaks of, the one before it said: as a headline
+    # it may mean another thing. A label of the author's gives way to one of the best alone.
+    opening = [
+        n
+        for n in standing
+        if n == _first(checked)
+        or (_opens(found, n) and _NAME.search(_words(text, found[n])) is not None)
+    ]
+    telling = _nearest(text, found, [n for n in opening if _tells(_words(text, found[n]))])
     told = _told(text, found, telling[: BEST if author else None], lang)
     if told is None and author is None:
         told = _asked(text, found)
-    if told is None and author is None:
-        told = _told(text, found, standing, lang)
-    return told or _fallback(author, text, found, order)
+    told = told or (_told(text, found, standing[:BEST], lang) if author is None else None)
+    return told or _fallback(author, text, found, checked)
 
 
 def states(title: str, text: str, found: Sequence[Sentence]) -> bool:
@@ -210,6 +218,16 @@ def _first_part(author: Title, own: str, text: str, found: Sequence[Sentence]) -
     return None
 
 
+def _first(checked: Sequence[Guard]) -> int:
+    """The number of the first sentence that is one; -1 where there is none."""
+    return next((n for n, one in enumerate(checked) if not one.never), -1)
+
+
+def _opens(found: Sequence[Sentence], n: int) -> bool:
+    """Whether a sentence opens its paragraph."""
+    return n == 0 or found[n - 1].paragraph != found[n].paragraph
+
+
 def _words(text: str, sentence: Sentence) -> str:
     return plain(text, sentence.start, sentence.end)
 
@@ -251,15 +269,16 @@ def _asked(text: str, found: Sequence[Sentence]) -> Title | None:
 
 
 def _fallback(
-    author: Title | None, text: str, found: Sequence[Sentence], ranked: Sequence[int]
+    author: Title | None, text: str, found: Sequence[Sentence], checked: Sequence[Guard]
 ) -> Title:
-    """The author's title even if it is a label; else the best sentence, cut where it must be."""
+    """The author's title even if it is a label; else the first sentence, cut where it must be."""
     if author:
         shown = _clipped(author.text)
         status: Status = author.status if shown == author.text else "shortened"
         return Title(shown, status, "title", author.start, author.end)
-    for n in [*ranked, *range(len(found))]:
-        words = plain(text, found[n].start, found[n].end) if 0 <= n < len(found) else ""
+    order = sorted(range(len(found)), key=lambda n: (bool(checked[n].never), n))
+    for n in order:
+        words = unperiod(plain(text, found[n].start, found[n].end))
         if len(words) >= LEAST and found[n].kind != "table":
             shown = _clipped(words)
             status = "quoted" if shown == words else "shortened"

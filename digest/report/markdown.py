@@ -196,8 +196,12 @@ class Writer:
         return ""
 
     def summary(self, one: Analyzed) -> str:
-        """The summary, statement by statement; a gap in the source is a gap here."""
+        """The summary, statement by statement; a gap in the source is a gap here.
+
+        A sentence that is the headline already is not said twice.
+        """
         said = statements(one, "summary")
+        said = [each for each in said if key(each.statement) != key(headline(one))] or said
         return GAP.join(
             self.quoted(one, run) for run in runs(said, one.digest.fields.summary or "")
         )
@@ -217,11 +221,10 @@ class Writer:
         return (" " if _spaced(one) else "").join(parts) + ("”" if open_mark else "")
 
     def first_sentence(self, one: Analyzed) -> str:
-        """The first statement of the summary, whole; "" if it repeats the headline or is long."""
-        said = statements(one, "summary")[:1]
-        if not said or len(said[0].statement) > BRIEF:
-            return ""
-        return "" if key(said[0].statement) == key(headline(one)) else self.quoted(one, said)
+        """The first statement of the summary that is not the headline, whole; "" if it is long."""
+        said = statements(one, "summary")
+        said = [each for each in said if key(each.statement) != key(headline(one))][:1]
+        return self.quoted(one, said) if said and len(said[0].statement) <= BRIEF else ""
 
     def apart_line(self, story: Story) -> str:
         """An advert, a job, an event in one line."""
@@ -232,7 +235,8 @@ class Writer:
         who = ", ".join(text(name, 80) or "unknown" for name in publishers(story.members)[:5])
         places = [link(host(other) or other, other) for other in other_urls(story, url)]
         more = f" Also at {', '.join(places)}." if places else ""
-        told = f"{shown} ({who}, {day(one.document.published)})"
+        facts = [who, day(one.document.published), self.condition(one)]
+        told = f"{shown} ({', '.join(filter(None, facts))})"
         return told + (f": {said}" if said else ".") + more
 
     def condition(self, one: Analyzed) -> str:

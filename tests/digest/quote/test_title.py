@@ -63,11 +63,13 @@ def test_a_sentence_stands_in_for_a_label(own: str) -> None:
     assert STORY[title.start : title.end] == f"{title.text}."
 
 
-def test_the_best_sentence_is_taken_that_stands_alone() -> None:
-    assert (
-        settled("", ranked=[3, 2, 0]).text
-        == "Ada Roe, who leads the bakers, paid two million euros"
-    )
+def test_the_best_sentence_is_taken_that_opens_its_paragraph() -> None:
+    """What stands in the middle of a paragraph may speak of what was said before."""
+    first = "The town council of Aldby sold its old mill to a group of bakers on Monday"
+    assert settled("", ranked=[3, 2, 0]).text == first
+    parted = STORY.replace(" Ada Roe", "\n\nAda Roe")
+    shown = settled("", parted, ranked=[3, 2, 0]).text
+    assert shown == "Ada Roe, who leads the bakers, paid two million euros"
 
 
 def test_a_label_stays_where_no_sentence_stands() -> None:
