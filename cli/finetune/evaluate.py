@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import options
-from cli.finetune import tasks
+from cli.finetune import conclusion, tasks, truth
+from cli.finetune.conclusion import Conclusion
 from cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ base_option = click.option(
     default="",
     metavar="FOLDER|FILE",
     help="The base of peft:DIR.  [default: the base weights in the cache]",
+)
+quotes_option = click.option(
+    "--quotes",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="An editor's choice of sentences for the rows: measure agreement with it.",
 )
 common_rows = click.option(
     "--common", is_flag=True, help="Only rows that all answer; else a missing answer is invalid."
@@ -85,6 +91,10 @@ report_option = click.option(
     is_flag=True,
     help="Ask the first engine a second time, without its grammar, and report both validities.",
 )
+@quotes_option
+@truth.sheet_option
+@truth.rows_option
+@truth.judged_option
 @common_rows
 @bertscore
 @report_option
@@ -101,6 +111,10 @@ def evaluate(
     held_out: bool,
     fit: Path | None,
     unconstrained: bool,
+    quotes: Path | None,
+    sheet: Path | None,
+    sheet_rows: int,
+    judged: tuple[Path, ...],
     common: bool,
     bertscore: str | None,
     report: bool,
@@ -112,35 +126,30 @@ def evaluate(
     those of the others. docs/evaluation.md explains every name.
     """
     from digest.schema import select
-    from finetune.config import Split
     from finetune.data import encoding
-    from finetune.evaluation import baselines
-    from finetune.evaluation import evaluate as exam
     from finetune.evaluation.engines import Named
 
+    rows, _ = encoding.read(data_file)
+    if judged:
+        truth.count(sheet, judged, rows, out, as_json=as_json)
+        return
     named = [Named.parse(spec) for spec in specs]
     if unconstrained:
         named.insert(1, named[0].unconstrained())
-    rows, _ = encoding.read(data_file)
-    learnt: Sequence[Row] = []
-    if held_out:
-        learnt, rows = encoding.split(rows, Split())
-    if fit:
-        learnt = baselines.leaves(encoding.read(fit)[0], rows)
+    rows, learnt = _sides(rows, fit, held_out=held_out)
     summing = _summaries(lang, n_words) if task == "summarize" else None
     asked = select("summary" if summing else fields)
     with Progress(quiet=as_json) as progress:
-        answers = []
-        for one, folder in zip(named, _folders(out, named), strict=True):
-            answers.append(_ask(one, rows, learnt, asked, progress, base, summing))
-            exam.keep(folder, answers[-1])  # what comes later may fail, or be broken off
-        _conclude(
-            data_file, out, rows, named, answers, asked,
-            common=common, bertscore=bertscore, report=report, unconstrained=unconstrained,
-            as_json=as_json, progress=progress,
+        answers = _answers(out, named, rows, learnt, asked, progress, base, summing)
+        how = Conclusion(
+            data_file, out, asked, progress, common=common, bertscore=bertscore, quotes=quotes,
+            report=report, unconstrained=unconstrained, as_json=as_json,
         )  # fmt: skip
+        how.draw(rows, named, answers)
         if summing:
-            _languages(out, rows, named, answers, bertscore, as_json)
+            conclusion.languages(out, rows, named, answers, bertscore, as_json)
+        if sheet:
+            truth.write(sheet, rows, answers[0], sheet_rows, quiet=as_json)
 
 
 @click.command()
@@ -169,6 +178,7 @@ def evaluate(
     metavar="NAME=PRICE",
     help="What its training costs: 0.4/Mtok (a million tokens) or 2.5/h (an hour).",
 )
+@quotes_option
 @common_rows
 @bertscore
 @report_option
@@ -181,6 +191,7 @@ def compare(
     pairs: str,
     runs: tuple[str, ...],
     prices: tuple[str, ...],
+    quotes: Path | None,
     common: bool,
     bertscore: str | None,
     report: bool,
@@ -200,12 +211,12 @@ def compare(
     rows, _ = encoding.read(data_file)
     answers = [written.read(Path(one.spec).expanduser()) for one in named]
     with Progress(quiet=as_json) as progress:
-        _conclude(
-            data_file, out, rows, named, answers, select(fields),
-            common=common, bertscore=bertscore, report=report, unconstrained=False,
-            as_json=as_json, progress=progress, every=pairs == "all",
+        how = Conclusion(
+            data_file, out, select(fields), progress, common=common, bertscore=bertscore,
+            quotes=quotes, report=report, as_json=as_json, every=pairs == "all",
             took=(_by_name(runs), _by_name(prices)),
         )  # fmt: skip
+        how.draw(rows, named, answers)
 
 
 def _by_name(told: tuple[str, ...]) -> dict[str, str]:
@@ -221,15 +232,40 @@ def _by_name(told: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _folders(out: Path, named: "Sequence[Named]") -> list[Path]:
-    """Where each engine's files go. Raises ConfigError if two would share a folder."""
-    from digest.errors import ConfigError
-    from finetune.evaluation.evaluate import folder
+def _sides(
+    rows: "list[Row]", fit: Path | None, *, held_out: bool
+) -> "tuple[list[Row], Sequence[Row]]":
+    """The rows that are examined, and those that a baseline may learn from."""
+    from finetune.config import Split
+    from finetune.data import encoding
+    from finetune.evaluation import baselines
 
-    places = [out, *(out / "against" / folder(one.name) for one in named[1:])]
-    if len({*places, out / "against" / folder(named[0].name)}) <= len(places):
-        raise ConfigError("two engines have the same name; tell them apart with NAME=SPEC")
-    return places
+    learnt: Sequence[Row] = []
+    if held_out:
+        learnt, rows = encoding.split(rows, Split())
+    if fit:
+        learnt = baselines.leaves(encoding.read(fit)[0], rows)
+    return rows, learnt
+
+
+def _answers(
+    out: Path,
+    named: "Sequence[Named]",
+    rows: "Sequence[Row]",
+    learnt: "Sequence[Row]",
+    asked: tuple[str, ...],
+    progress: Progress,
+    base: str,
+    task: "Summaries | None",
+) -> "list[list[Prediction]]":
+    """Every engine's answers, each kept at once: what comes later may fail, or be broken off."""
+    from finetune.evaluation import evaluate as exam
+
+    answers = []
+    for one, folder in zip(named, conclusion.folders(out, named), strict=True):
+        answers.append(_ask(one, rows, learnt, asked, progress, base, task))
+        exam.keep(folder, answers[-1])
+    return answers
 
 
 def _ask(
@@ -270,115 +306,3 @@ def _summaries(lang: str | None, n_words: int | None) -> "Summaries":
 
     how = Config()
     return Summaries(lang or how.lang, n_words or how.n_words, how.data)
-
-
-def _languages(
-    out: Path,
-    rows: "Sequence[Row]",
-    named: "Sequence[Named]",
-    answers: "Sequence[Sequence[Prediction]]",
-    bertscore: str | None,
-    as_json: bool,
-) -> None:
-    """Write OUT/languages.json: what each engine is worth in each language; and say it."""
-    import json
-
-    from finetune.evaluation.bertscore import BertScore
-    from finetune.evaluation.evaluate import cell
-    from finetune.tasks.summaries import by_language
-
-    scorer = BertScore(bertscore) if bertscore else None
-    found = {
-        one.name: by_language(rows, given, scorer)
-        for one, given in zip(named, answers, strict=True)
-    }
-    (out / "languages.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    for name, table in () if as_json else found.items():
-        for language, column in table.items():
-            click.echo(f"\n{name}, {language}:")
-            for metric in column:
-                if not metric.endswith(("_low", "_high")):
-                    click.echo(f"  {metric:<24} {cell(column, metric)}")
-
-
-def _conclude(
-    data_file: Path,
-    out: Path,
-    rows: "Sequence[Row]",
-    named: "Sequence[Named]",
-    answers: "Sequence[Sequence[Prediction]]",
-    asked: tuple[str, ...],
-    *,
-    common: bool,
-    bertscore: str | None,
-    report: bool,
-    unconstrained: bool,
-    as_json: bool,
-    progress: Progress,
-    every: bool = False,
-    took: tuple[dict[str, str], dict[str, str]] | None = None,
-) -> None:
-    """Measure, compare, write, and say the headline."""
-    import json
-
-    from finetune.evaluation import compare as comparison
-    from finetune.evaluation import effort
-    from finetune.evaluation import evaluate as exam
-    from finetune.evaluation import report as pages
-    from finetune.train.base import sha256
-
-    given = answers
-    if common:
-        rows, answers = comparison.common(rows, answers)
-    scorer = None
-    if bertscore:
-        from finetune.evaluation.bertscore import BertScore
-
-        scorer = BertScore(bertscore)
-    exams = []
-    for number, (one, predictions) in enumerate(zip(named, answers, strict=True), 1):
-        exams.append(exam.hold(one.name, rows, predictions, asked, scorer))
-        progress("measure", number, len(named))
-    if unconstrained:
-        exams[0] = exam.with_unconstrained(exams[0], exams[1])
-    for held, predictions, folder in zip(exams, given, _folders(out, named), strict=True):
-        exam.write(folder, predictions, held.table)
-    results = comparison.compare(exams, every=every)
-    comparison.write(out / "comparison.json", results)
-    efforts = []
-    if took:
-        runs = {name: Path(folder).expanduser() for name, folder in took[0].items()}
-        efforts = effort.efforts(exams, runs, took[1])
-        told = json.dumps([one.as_dict() for one in efforts], indent=1)
-        (out / "effort.json").write_text(told + "\n", "utf-8")
-    if report:
-        facts = {
-            "rows": f"{len(rows)} of {data_file.name}, SHA-256 {sha256(data_file)}",
-            "fields": ", ".join(asked),
-            **{f"engine {one.name}": one.spec for one in named if one.name != one.spec},
-            **({"BERTScore": f"{bertscore}, last layer"} if bertscore else {}),
-        }
-        page = pages.write(
-            out,
-            exams,
-            results,
-            facts,
-            efforts,
-            lambda done, total: progress("draw", done, total),
-        )
-    if as_json:
-        options.print_json(exams[0].table)
-        return
-    click.echo(exam.headline(exams[0].table))
-    for result in results:
-        click.echo(
-            f"\n{result.ours} against {result.theirs}:" if every else f"\nagainst {result.theirs}:"
-        )
-        for test in result.tests:
-            click.echo(
-                f"  {test.metric:<24} {test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}]"
-                f"  p_holm {test.p_holm:.3f}  d {test.d:+.2f}"
-                f"  won {'-'.join(map(str, result.rows(test)))}  better: {result.verdict(test)}"
-            )
-    if report:
-        click.echo(f"\nreport: {page}")

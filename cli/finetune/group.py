@@ -9,6 +9,7 @@ from cli import options
 from cli.finetune import labels, tasks
 from cli.finetune.evaluate import compare, evaluate
 from cli.finetune.export import export
+from cli.finetune.heads import heads
 from cli.finetune.judge import judge
 from cli.finetune.publish import publish
 from cli.finetune.search import search
@@ -138,6 +139,7 @@ def average(adapters: tuple[Path, ...], out: Path) -> None:
 
 finetune.add_command(evaluate)
 finetune.add_command(compare)
+finetune.add_command(heads)
 finetune.add_command(export)
 finetune.add_command(publish)
 finetune.add_command(search)

@@ -30,7 +30,8 @@ _KIND = (
     r"blog|blog post|article|demo|slides|interactive|newsletter|paywall|free|audio|gallery|anzeige"
 )
 _AFTER = re.compile(
-    rf"(?:{_SYMBOLS}|\s*[(\[](?:[^()\[\]]{{0,60}}\b\d+[ -]?min(?:ute)?s?\b[^()\[\]]{{0,12}}|"
+    rf"(?:\s*</?[a-z][^<>]{{0,100}}>|{_SYMBOLS}|"
+    rf"\s*[(\[](?:[^()\[\]]{{0,60}}\b\d+[ -]?min(?:ute)?s?\b[^()\[\]]{{0,12}}|"
     rf"{_KIND}|(?:[\w-]+\.)+[a-z]{{2,10}}(?:/[^\s()]*)?)[)\]]"
     rf"|\s*[-–—|·]?\s*\d+[ -]min(?:ute)?s?(?: read)?|\s+[|·•]\s+[^|·•]{{2,40}}"
     r"|\s+[–—-]\s+(?:[\w-]+\.(?:com|org|net|io|co|de|fr|news)|(?:the )?(?:[A-Z]\w+ )?(?:Times|"

@@ -20,9 +20,11 @@ from digest.quote.shorten import alone, statement
 from digest.records import Edit, Evidence, Status
 
 # BRIEF: words; a text that is no longer is its own summary (as long as an editor's summary of a
-# long text). LONGEST: characters that the contract allows. GAP: between sentences that do not
-# follow each other in the text, so that nobody reads them as running prose.
+# long text). LONGEST: characters that the contract allows. FIRST: characters of the first words of
+# a text in which no sentence stands. GAP: between sentences that do not follow each other in the
+# text, so that nobody reads them as running prose.
 BRIEF = 50
+FIRST = 400
 LONGEST = {"summary": 1000, "highlights": 240}
 HIGHLIGHTS = 6
 GAP = " … "
@@ -42,6 +44,7 @@ class Composed:
     evidence: tuple[Evidence, ...]
     edits: tuple[Edit, ...]
     language: str  # ISO 639-1; "" where nothing tells it
+    title: str  # the author's; "" where it is addressed to a machine
     readable: str  # the text without what is addressed to a machine
 
 
@@ -55,9 +58,10 @@ def compose(
 ) -> Composed:
     """Say what a text says of itself.
 
-    `asked` names the fields. With a `label` the author's title stands whatever it says: it is the
-    name of an event, a job, a product. `chosen` holds numbers of sentences for summary and
-    highlights that a model chose; the guards still hold, and without it the ranker chooses.
+    `asked` names the fields; one of which the text has nothing that keeps the contract is left
+    out. With a `label` the author's title stands whatever it says: it is the name of an event, a
+    job, a product. `chosen` holds numbers of sentences for summary and highlights that a model
+    chose; the guards still hold, and without it the ranker chooses.
     """
     lang = language(f"{title}\n{text}")
     found = sentences(text)
@@ -73,41 +77,44 @@ def compose(
     summary: Sequence[int] = choice.summary
     highlights: Sequence[int] = choice.highlights
     if chosen is not None:
-        summary, highlights = chosen[0] or summary, chosen[1]
+        summary, highlights = _standing(chosen[0], checked) or summary, chosen[1]
     if lang not in STANDING:
         summary, highlights = _lead(text, found, checked), ()
     if len(text.split()) <= BRIEF and sum(map(len, text.split())) <= 6 * BRIEF:
         summary, highlights = _whole(checked), ()
     said: dict[str, list[Evidence]] = {"title": [], "summary": [], "highlights": []}
-    best = sorted(range(len(found)), key=lambda n: -choice.scores[n])
-    head = titles.settle(title, text, found, best, checked, lang, label=label)
+    head = _headline(title, text, found, checked, choice.scores, lang, label)
     if head.text:
         said["title"] = [
             Evidence("title", head.text, head.status, head.where, head.start, head.end)
         ]
-    said["summary"] = _summary(text, found, summary, lang)
-    told = {one.statement for one in said["summary"]}
-    for n in highlights:
-        shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
-        if shown and leans(shown.text, lang):
-            continue
-        if shown and len(shown.text) <= LONGEST["highlights"] and shown.text not in told:
-            told.add(shown.text)
-            said["highlights"].append(
-                Evidence(
-                    "highlights", shown.text, shown.status, "text", found[n].start, found[n].end
-                )
-            )
-    said["highlights"] = said["highlights"][:HIGHLIGHTS]
+    said["summary"] = _summary(text, found, summary, lang) or _first_words(text, found, machine)
+    said["highlights"] = _highlights(text, found, highlights, checked, lang, said["summary"])
     fields: dict[str, str | list[str]] = {}
     if "title" in asked and said["title"]:
         fields["title"] = said["title"][0].statement
-    if "summary" in asked:
+    if "summary" in asked and said["summary"]:
         fields["summary"] = joined(said["summary"], found, lang)
     if "highlights" in asked:
         fields["highlights"] = [one.statement for one in said["highlights"]]
     evidence = tuple(one for name in said if name in asked for one in said[name])
-    return Composed(fields, evidence, tuple(edits), lang, _readable(text, found, machine))
+    return Composed(fields, evidence, tuple(edits), lang, title, _readable(text, found, machine))
+
+
+def _headline(
+    title: str,
+    text: str,
+    found: Sequence[Sentence],
+    checked: Sequence[Guard],
+    scores: Sequence[float],
+    lang: str,
+    label: bool,
+) -> titles.Title:
+    """The headline, settled without the sentences that are addressed to a machine."""
+    shown = [n for n, one in enumerate(checked) if one.never != MACHINE]
+    best = sorted(range(len(shown)), key=lambda n: -scores[shown[n]])
+    kept, guarded = [found[n] for n in shown], [checked[n] for n in shown]
+    return titles.settle(title, text, kept, best, guarded, lang, label=label)
 
 
 def _lead(text: str, found: Sequence[Sentence], checked: Sequence[Guard]) -> tuple[int, ...]:
@@ -157,7 +164,7 @@ def _unbroken(
 def _summary(
     text: str, found: Sequence[Sentence], chosen: Sequence[int], lang: str
 ) -> list[Evidence]:
-    """The chosen sentences within the contract's limit; the first words where none was."""
+    """The chosen sentences within the contract's limits."""
     out: list[Evidence] = []
     size = 0
     for n in chosen:
@@ -169,20 +176,57 @@ def _summary(
             out.append(
                 Evidence("summary", shown.text, shown.status, "text", place.start, place.end)
             )
-    if sum(len(one.statement) for one in out) >= 10:
-        return out
-    return _first_words(text, found)
+    return out if sum(len(one.statement) for one in out) >= 10 else []
 
 
-def _first_words(text: str, found: Sequence[Sentence]) -> list[Evidence]:
+def _highlights(
+    text: str,
+    found: Sequence[Sentence],
+    chosen: Sequence[int],
+    checked: Sequence[Guard],
+    lang: str,
+    summary: Sequence[Evidence],
+) -> list[Evidence]:
+    """The chosen sentences that stand alone, within the contract's limits, none told twice."""
+    out: list[Evidence] = []
+    told = {one.statement.casefold() for one in summary}
+    for n in chosen:
+        shown = alone(text, found[n], checked[n], lang) if 0 <= n < len(found) else None
+        if not shown or leans(shown.text, lang) or len(shown.text) > LONGEST["highlights"]:
+            continue
+        if shown.text.casefold() in told:
+            continue
+        told.add(shown.text.casefold())
+        out.append(
+            Evidence("highlights", shown.text, shown.status, "text", found[n].start, found[n].end)
+        )
+    return out[:HIGHLIGHTS]
+
+
+def _first_words(text: str, found: Sequence[Sentence], machine: Sequence[int]) -> list[Evidence]:
     """The beginning of a text in which no sentence stands: all of it, or a first part."""
-    for place in [one for one in found if one.kind != "aside"] or found:
+    shown = [one for n, one in enumerate(found) if n not in machine]
+    for place in [one for one in shown if one.kind != "aside"] or shown:
         words = plain(text, place.start, place.end)
         if len(words) >= 10:
-            kept = words if len(words) <= 400 else words[:399].rsplit(" ", 1)[0] + "…"
+            kept = words if len(words) <= FIRST else _cut(words)
             status: Status = "quoted" if kept == words else "shortened"
             return [Evidence("summary", kept, status, "text", place.start, place.end)]
     return []
+
+
+def _cut(words: str) -> str:
+    """The first words within FIRST characters; scripts without spaces are cut behind any sign."""
+    kept = words[: FIRST - 1]
+    place = kept.rfind(" ")
+    return kept[: place if place > FIRST // 2 else len(kept)].rstrip() + "…"
+
+
+def _standing(chosen: Sequence[int], checked: Sequence[Guard]) -> list[int]:
+    """The numbers of sentences that a model chose and that stand where they would be shown."""
+    kept = [n for n in dict.fromkeys(chosen) if 0 <= n < len(checked) and not checked[n].never]
+    kept = [n for n in kept if not checked[n].after or n + 1 in kept]
+    return [n for n in kept if not checked[n].before or n - 1 in kept]
 
 
 def joined(said: Sequence[Evidence], found: Sequence[Sentence], lang: str) -> str:

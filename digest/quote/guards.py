@@ -83,18 +83,32 @@ def guards(text: str, found: Sequence[Sentence], lang: str | None = None) -> tup
     words = [plain(text, s.start, s.end) for s in found]
     inside = marks(words)
     called = addressed(text, found)
+    listed = _listed(words, found)
     out = []
     for n, sentence in enumerate(found):
         last = words[n - 1] if n and found[n - 1].paragraph == sentence.paragraph else ""
         following = words[n + 1] if n + 1 < len(words) else ""
         out.append(
             Guard(
-                never=MACHINE if called[n] else _never(words[n], sentence) or inside[n],
+                never=MACHINE
+                if called[n]
+                else _never(words[n], sentence) or listed[n] or inside[n],
                 before="" if n == 0 and _THIS.match(words[n]) else _before(words[n], last, lang),
                 after=_after(following, found[n : n + 2], lang),
             )
         )
     return tuple(out)
+
+
+def _listed(words: Sequence[str], found: Sequence[Sentence]) -> list[str]:
+    """Against each entry of a list whose head ends with a colon: the head says what it means."""
+    out, head = [], ""
+    for said, sentence in zip(words, found, strict=True):
+        if sentence.kind != "list":
+            head = said
+        below = sentence.kind == "list" and head.rstrip("*_ ").endswith((":", "：", "ـ:"))
+        out.append("entry of a list without its head" if below else "")
+    return out
 
 
 def _after(following: str, pair: Sequence[Sentence], lang: str) -> str:

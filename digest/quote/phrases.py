@@ -47,7 +47,9 @@ PRONOUN = {
         r"ambos|ambas|tal(?:es)?|dich[oa]s?|allí|así|sendos",
     ),
     "pt": starts(
-        r"est[ea]s?|outr[oa]s?|ambos|ambas|os dois|as duas|é que|ele|ela|eles|elas|seus?|suas?|"
+        r"est[ea]s?|outr[oa]s?|ambos|ambas|os dois|as duas|é (?:o )?que|é o caso|"
+        r"uma? del[ea]s|cada um|"
+        r"d[oa]s (?:dois|duas|três|quatro|cinco)|ele|ela|eles|elas|seus?|suas?|"
         r"esse|essa|esses|essas|isso|isto|aquel[ea]s?|aquilo|"
         r"dess[ea]s?|ness[ea]s?|dest[ea]s?|nest[ea]s?|disso|nisso|tais|lá|ali|o mesmo|a mesma",
     ),

@@ -7,7 +7,7 @@ nothing, resolves no entity and changes no word.
 import re
 
 _PASSES = 12  # nested markup is taken off from the inside; deeper nesting is no prose
-_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\ud800-\udfff]")  # and halves of pairs: no text
 _IMAGE = re.compile(
     r"!\[[^\[\]]{0,1000}\](?:\([^()\s]{0,4000}(?:\s[^()]{0,300})?\)|\[[^\[\]]{0,200}\])"
 )

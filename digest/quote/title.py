@@ -276,7 +276,9 @@ def _fallback(
         shown = _clipped(author.text)
         status: Status = author.status if shown == author.text else "shortened"
         return Title(shown, status, "title", author.start, author.end)
-    order = sorted(range(len(found)), key=lambda n: (bool(checked[n].never), n))
+    order = sorted(
+        range(len(found)), key=lambda n: (bool(checked[n].never), bool(checked[n].before), n)
+    )
     for n in order:
         words = unperiod(plain(text, found[n].start, found[n].end))
         if len(words) >= LEAST and found[n].kind != "table":

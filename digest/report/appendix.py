@@ -150,7 +150,7 @@ def _summary(contents: Contents, counts: Counts) -> Iterator[str]:
             (one.digest.provenance.engine, one.digest.provenance.model) == (engine, model)
             for one in contents.analyzed
         )
-        yield f"{number:,} digests by {code(engine)}" + (
+        yield f"{count(number, 'digest')} by {code(engine)}" + (
             f", model {code(model)}." if model else "."
         )
     yield (

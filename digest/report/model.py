@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from digest.quote.machine import addressed_to_machine
 from digest.records import Analyzed, Document, Skip
 from digest.stories.cluster import Story
 from digest.stories.trends import Trends
@@ -25,14 +26,20 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """The model's headline, else the source's, else the first words."""
+        """The digest's headline, else the source's, else the first words."""
         return headline(self.lead)
 
 
 def headline(one: Analyzed) -> str:
-    """The model's headline, else the source's, else the first words; never without a letter."""
-    found = (one.digest.fields.title or "", one.item.title, " ".join(one.item.text.split()[:12]))
-    return next((title for title in found if any(map(str.isalnum, title))), "Untitled")
+    """The digest's headline, else the source's, else the first words; never without a letter.
+
+    Nor is it ever one that is addressed to a machine.
+    """
+    if any(map(str.isalnum, one.digest.fields.title or "")):
+        return one.digest.fields.title or ""
+    found = (one.item.title, " ".join(one.item.text.split()[:12]))
+    shown = (title for title in found if any(map(str.isalnum, title)))
+    return next((title for title in shown if not addressed_to_machine(title)), "Untitled")
 
 
 @dataclass(frozen=True, slots=True)

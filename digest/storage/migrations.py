@@ -123,9 +123,11 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX items_by_content ON items (content_hash);
     """,
     # 3: what each statement of a digest rests on. Digests made before have none; they stay, and
-    # their items are digested anew under the prompt version that brought evidence.
+    # their items are digested anew under the prompt version that brought evidence. What a model
+    # wrote for them is no longer searched: it would be shown as what was found.
     """
     ALTER TABLE digests ADD COLUMN evidence TEXT NOT NULL DEFAULT '[]';  -- JSON list
+    UPDATE search SET digest = '' WHERE digest != '';
     """,
     # 4: what the reader said of stories
     """

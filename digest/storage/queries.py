@@ -91,10 +91,11 @@ class SourceCount:
     newest: str
 
 
-# The fullest answer of the newest kind: an ask for two fields must not hide one for all eight.
+# The fullest answer of the newest prompt: an ask for two fields must not hide one for all eight,
+# nor a digest made before there was evidence one that has it.
 _BEST = (
     "(SELECT b.rowid FROM digests b WHERE b.content_hash = i.content_hash "
-    "ORDER BY length(b.fields) DESC, b.rowid DESC LIMIT 1)"
+    "ORDER BY CAST(b.prompt_version AS INTEGER) DESC, length(b.fields) DESC, b.rowid DESC LIMIT 1)"
 )
 _DATE = "coalesce(d.published, d.added)"
 _STEPS = 500  # of SQLite's machine, some ten microseconds, between two looks at the clock

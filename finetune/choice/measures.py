@@ -28,23 +28,37 @@ class Agreement:
         )
 
 
+def ratios(ours: Sequence[Collection[int]], theirs: Sequence[Collection[int]]) -> dict[str, Ratio]:
+    """Agreement of `ours` with `theirs`, sets of sentence numbers, one a document: macro and micro
+    F1, precision and recall over all sentences together. Two empty sets agree.
+    """
+    hits = [float(len(set(a) & set(b))) for a, b in zip(ours, theirs, strict=True)]
+    chosen = [float(len(set(a))) for a in ours]
+    right = [float(len(set(b))) for b in theirs]
+    sizes = [a + b for a, b in zip(chosen, right, strict=True)]
+    doubled = [2 * hit for hit in hits]
+    each = [hit / size if size else 1.0 for hit, size in zip(doubled, sizes, strict=True)]
+    return {
+        "macro": Ratio.mean(each),
+        "micro": Ratio(doubled, sizes),
+        "precision": Ratio(hits, chosen),
+        "recall": Ratio(hits, right),
+    }
+
+
 def agreement(
     ours: Sequence[Collection[int]], theirs: Sequence[Collection[int]], groups: Sequence[str]
 ) -> Agreement:
-    """Agreement of `ours` with `theirs`, sets of sentence numbers, one a document."""
-    hits = [len(set(a) & set(b)) for a, b in zip(ours, theirs, strict=True)]
-    sizes = [len(set(a)) + len(set(b)) for a, b in zip(ours, theirs, strict=True)]
-    each = Ratio.mean(
-        [2 * hit / size if size else 1.0 for hit, size in zip(hits, sizes, strict=True)]
-    )
-    together = Ratio([2.0 * hit for hit in hits], [float(size) for size in sizes])
+    """Agreement of `ours` with `theirs`, with intervals over groups."""
+    found = ratios(ours, theirs)
+    values = {name: ratio.value() or 0.0 for name, ratio in found.items()}
     return Agreement(
-        each.value() or 0.0,
-        interval(each, groups),
-        together.value() or 0.0,
-        interval(together, groups),
-        sum(hits) / max(1, sum(len(set(a)) for a in ours)),
-        sum(hits) / max(1, sum(len(set(b)) for b in theirs)),
+        values["macro"],
+        interval(found["macro"], groups),
+        values["micro"],
+        interval(found["micro"], groups),
+        values["precision"],
+        values["recall"],
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
@@ -14,6 +14,7 @@ from typing import Any, overload
 from digest.errors import ConfigError
 from digest.schema import Row
 from finetune.config import Config, Data
+from finetune.data import quotes
 from finetune.data.formats import Report
 from finetune.data.split import Keys, held_out
 from finetune.tasks import base as tasks
@@ -88,7 +89,9 @@ def write(how: Data, out: Path, run: Config | None = None) -> dict[str, Any]:
             keys.add(row)
             file.write(_line(row))
     held = held_out(keys, how.split)
-    train, validation = _Part(out / "train.jsonl"), _Part(out / "validation.jsonl")
+    choices = quotes.read(how.quotes) if how.quotes else None
+    train = _Part(out / "train.jsonl", choices)
+    validation = _Part(out / "validation.jsonl", choices)
     with whole.open("rb") as file, train, validation:
         for line, out_of_training in zip(file, held, strict=True):
             (validation if out_of_training else train).add(line)
@@ -111,19 +114,36 @@ def write(how: Data, out: Path, run: Config | None = None) -> dict[str, Any]:
         "train": train.facts(),
         "validation": validation.facts(),
     }
+    if how.quotes and choices is not None:
+        facts["quotes"] = {
+            "file": how.quotes.name,
+            "sha256": made_from["quotes"],
+            "rows": len(choices),
+            "editor": how.editor,
+        }
     (out / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False), "utf-8")
     return facts
 
 
 def _made_from(how: Data, run: Config | None) -> dict[str, Any]:
     """What a prepared set depends on. Raises ConfigError."""
-    try:
-        digest = sha256(how.rows)
-    except OSError as error:
-        raise ConfigError(f"cannot read the rows {how.rows}: {error}") from error
     split = how.split.model_dump(mode="json")
-    found = {"format": _FORMAT, "sha256": digest, "split": split, "columns": dict(how.columns)}
+    found = {
+        "format": _FORMAT,
+        "sha256": _hash(how.rows, "rows"),
+        "split": split,
+        "columns": dict(how.columns),
+    }
+    if how.quotes:
+        found |= {"quotes": _hash(how.quotes, "quotes"), "editor": how.editor}
     return found | (tasks.settings(run) if run else {})
+
+
+def _hash(path: Path, what: str) -> str:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise ConfigError(f"cannot read the {what} {path}: {error}") from error
 
 
 def _line(row: Row) -> bytes:
@@ -135,7 +155,9 @@ class _Part:
     """One file of the set, described while it is written."""
 
     path: Path
+    choices: Container[str] | None = None  # ids of rows with an editor's choice of sentences
     rows: int = 0
+    chosen: int = 0
     counts: dict[str, Counter[str]] = field(
         default_factory=lambda: {name: Counter() for name in ("kind", "lang", "licence")}
     )
@@ -155,6 +177,7 @@ class _Part:
         self._hash.update(line)
         row = json.loads(line)
         self.rows += 1
+        self.chosen += self.choices is not None and row["id"] in self.choices
         for name, counter in self.counts.items():
             counter[row[name]] += 1
         self.groups.add(hash(row["group"]))
@@ -164,8 +187,10 @@ class _Part:
         """Counts, the file's hash, and a hash of its ids: which rows, whatever else changes and
         in whatever order (the sum of their hashes).
         """
+        chosen = {} if self.choices is None else {"chosen": self.chosen}
         return {
             "rows": self.rows,
+            **chosen,
             "groups": len(self.groups),
             "kinds": dict(self.counts["kind"].most_common()),
             "languages": dict(self.counts["lang"].most_common()),
@@ -189,4 +214,5 @@ def described(facts: dict[str, Any]) -> Iterator[str]:
         part = facts[name]
         yield (
             f"{name}: {part['rows']} rows in {part['groups']} groups, sha256 {part['sha256'][:12]}"
+            + (f", {part['chosen']} with an editor's choice" if "chosen" in part else "")
         )

@@ -97,12 +97,13 @@ def held(labels: DigestFields, full: str, cut: str) -> DigestFields:
 
     changed: dict[str, str | list[str] | None] = {}
     if labels.summary:
-        kept = [
-            said
-            for one in sentences(labels.summary)
-            if there(said := labels.summary[one.start : one.end])
-        ]
-        changed["summary"] = " ".join(kept) or None
+        kept, end = "", 0
+        for one in sentences(labels.summary):
+            said = labels.summary[one.start : one.end]
+            if there(said):  # with the space before it, if its language has one there
+                kept += labels.summary[end : one.end] if kept else said
+            end = one.end
+        changed["summary"] = kept or None
     if labels.highlights:
         changed["highlights"] = [said for said in labels.highlights if there(said)]
     return labels.model_copy(update=changed)

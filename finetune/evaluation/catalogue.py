@@ -45,6 +45,46 @@ MEASURES: tuple[Measure, ...] = (
     Measure("cut", "share of rows whose text was too long to be read whole"),
     Measure("tokens_in", "tokens of the prompt, mean"),
     Measure("tokens_out", "tokens of the answer, mean"),
+    Measure("statements", "statements: the title, sentences of the summary, highlights; mean"),
+    Measure("quoted", "share of statements that are the source's own words"),
+    Measure("shortened", "share of statements that are those, with something left out"),
+    Measure("written", "share of statements that are neither"),
+    Measure("verbatim", "share of statements that the source holds word for word", 1),
+    Measure("verbatim_TEXT", "the same by field", 1),
+    Measure(
+        "stands_alone",
+        "share of sentences of summaries and highlights that no guard finds fault with",
+        1,
+    ),
+    Measure("stands_alone_summary", "the same of sentences of summaries", 1),
+    Measure("stands_alone_highlights", "the same of highlights", 1),
+    Measure("true", "share of statements that judges found true (`--judged`)", 1),
+    Measure("bent", "share that they found bent", -1),
+    Measure("false", "share that they found false", -1),
+    Measure("true_TEXT", "as true, by field", 1),
+    Measure("bent_TEXT", "as bent, by field", -1),
+    Measure("false_TEXT", "as false, by field", -1),
+    Measure("wholly_true", "share of answers of which every judged statement is true", 1),
+    Measure("judged", "share of statements that a judge read; other verbatim ones count as true"),
+    Measure(
+        "choice_f1",
+        "mean over rows of the F1 of the sentences chosen for summary and highlights against an "
+        "editor's (`--quotes`); both empty counts 1, an invalid answer chose none",
+        1,
+    ),
+    Measure("choice_f1_micro", "one F1 over all chosen sentences of all rows", 1),
+    Measure("choice_precision", "share of the chosen sentences that the editor chose", 1),
+    Measure("choice_recall", "share of the editor's sentences that were chosen", 1),
+    Measure("choice_f1_summary", "as choice_f1, of summaries alone", 1),
+    Measure("choice_f1_highlights", "as choice_f1, of highlights alone", 1),
+    Measure(
+        "choice_f1_unseen",
+        "as choice_f1, over rows of groups that the fit of the shipped ranker held out",
+        1,
+    ),
+    Measure(
+        "choice_title", "share of rows where the author's headline stands if the editor says so", 1
+    ),
     Measure("f1_overall", "mean of f1_key_insights and f1_company_names, row by row", 1),
     Measure(
         "f1_LIST",
@@ -141,6 +181,16 @@ def concerns(name: str) -> str | None:
 HEADLINES: tuple[str, ...] = (
     "valid",
     "valid_unconstrained",
+    "true",
+    "bent",
+    "false",
+    "wholly_true",
+    "quoted",
+    "shortened",
+    "written",
+    "verbatim",
+    "stands_alone",
+    "choice_f1",
     "rouge_l_title",
     "rouge_l_summary",
     "rouge_lsum_highlights",
@@ -166,6 +216,15 @@ TESTED: tuple[str, ...] = tuple(
     name
     for name in HEADLINES
     if name
-    not in {"valid_unconstrained", "relevance_r2", "grounding", "english", "distinct_titles"}
+    not in {
+        "valid_unconstrained",
+        "quoted",
+        "shortened",
+        "written",
+        "relevance_r2",
+        "grounding",
+        "english",
+        "distinct_titles",
+    }
 )
 """The headlines that models are tested on: those that speak of every row on its own, each once."""

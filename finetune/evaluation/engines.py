@@ -4,6 +4,8 @@ embedded | ollama | extractive    as `digest run` uses them, with its settings
 gguf:[BASE[+ADAPTER]]             the embedded engine on given files; without one, the untuned base
 peft:[ADAPTER_DIR]                the trained adapter, or the bare base, in transformers
 baseline:constant|lead|tfidf      none, or one fitted in seconds (finetune.evaluation.baselines)
+heads[:FILE]                      tags and relevance by heads: fitted on the rows that baselines
+                                  learn from, else those that ship, or those in FILE
 file:PREDICTIONS                  what was answered elsewhere
 
 `embedded` and `gguf:` take `?grammar=off` at the end: the same model without its grammar.
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 FREE = "?grammar=off"
 KINDS = (
-    "embedded, ollama, extractive, gguf:BASE[+ADAPTER], peft:DIR, baseline:NAME and "
+    "embedded, ollama, extractive, gguf:BASE[+ADAPTER], peft:DIR, baseline:NAME, heads[:FILE] and "
     "file:PREDICTIONS"
 )
 
@@ -58,7 +60,7 @@ class Named:
         the contract's shape without a prompt. Raises ConfigError where the shape is forced.
         """
         kind = self.spec.partition(":")[0]
-        if task is None or kind in ("baseline", "extractive"):
+        if task is None or kind in ("baseline", "extractive", "heads"):
             return self.spec, None
         if kind == "ollama":
             raise ConfigError("ollama forces its answers into a digest; examine gguf: or peft:")
@@ -100,6 +102,10 @@ def open_engine(spec: str, base: Path, fit: Sequence[Row] = ()) -> Engine:
             from finetune.evaluation.baselines import open_baseline
 
             return open_baseline(argument, fit)
+        case "heads":
+            from finetune.heads.engine import HeadsEngine
+
+            return HeadsEngine(argument, fit)
     raise ConfigError(f"no engine {spec!r}; there are {KINDS}")
 
 

@@ -8,7 +8,7 @@ in the product, with removed names counted. A bare model, as in `ollama run`, is
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +18,14 @@ from digest.cutting import shorten
 from digest.errors import ConfigError, InvalidAnswer
 from digest.grammar import answer_budget
 from digest.prompt import messages
-from digest.protocols import Ask, Engine
+from digest.protocols import Answer, Ask, Engine
 from digest.quote.compose import compose
 from digest.quote.editing import edit
 from digest.quote.grounding import ground
-from digest.records import STATEMENT_FIELDS
+from digest.records import STATEMENT_FIELDS, Evidence
 from digest.schema import FIELDS, DigestFields, Row, parse, select
-from finetune.evaluation import metrics
+from finetune.data.quotes import Choice
+from finetune.evaluation import chosen, metrics, statements
 from finetune.evaluation.baselines import Baseline
 from finetune.evaluation.catalogue import HEADLINES
 from finetune.evaluation.predictions import Prediction
@@ -54,6 +55,16 @@ class Exam:
         return [row.group for row in self.rows]
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked about a row, and what is said of it without asking."""
+
+    ask: Ask | None  # None: the text itself says all that is asked for
+    cut: int  # tokens of the text left out
+    said: dict[str, str | list[str]]
+    evidence: tuple[Evidence, ...] = ()
+
+
 def predict(
     rows: Sequence[Row],
     engine: Engine,
@@ -63,51 +74,74 @@ def predict(
     *,
     whole: bool = False,
 ) -> list[Prediction]:
-    """Ask the engine for every row; in the order of the rows. With `whole` the model says title,
-    summary and highlights, too, and its answer is not edited. With a `task`, ask for its bare
-    summaries in place of digests, and take what the budget cut, too: untuned models run on.
+    """Ask the engine for every row; in the order of the rows.
+
+    With `whole` the model says title, summary and highlights, too, its answer is not edited and
+    carries no evidence. With a `task`, ask for its bare summaries in place of digests, and take
+    what the budget cut, too: untuned models run on.
     """
-    asked = select(fields)
-    texts = [shorten(row.text, TEXT_TOKENS, engine.count) for row in rows]
     # A baseline is no model: what it says stands as it is.
-    whole = whole or engine.name == Baseline.name
-    asks, own = [], []
-    for row, (text, _) in zip(rows, texts, strict=True):
-        said: dict[str, str | list[str]] = {}
-        wanted = asked
-        if not (task or whole):
-            wanted = tuple(name for name in asked if name not in STATEMENT_FIELDS)
-            said = compose(row.title, row.text, asked).fields
-        if task:
-            question, budget = task.messages(row.title, text), task.budget()
-        else:
-            question, budget = messages(row.title, text, wanted), answer_budget(wanted)
-        asks.append(Ask(question, wanted, budget))
-        own.append(said)
-    found: dict[int, Prediction] = {}
-    for answer in engine.answer(asks):
-        row = rows[answer.index]
-        fields, dropped = None, ()
-        if answer.finish == "stop" or (task and answer.finish == "length"):
-            try:
-                wanted = asks[answer.index].fields
-                said_too = summaries.read(answer.text) if task else parse(answer.text, wanted)
-                fields = said_too.model_copy(update=own[answer.index])
-                fields, dropped = _edited(fields, row, engine.model, whole or task is not None)
-            except InvalidAnswer:
-                fields = None
-        found[answer.index] = Prediction(
-            row.id,
-            fields,
-            answer.finish,
-            answer.tokens_in,
-            answer.tokens_out,
-            texts[answer.index][1],
-            dropped,
-            "" if fields else answer.text or answer.error,
-        )
+    bare = whole or task is not None or engine.name == Baseline.name
+    questions = [_question(row, engine, select(fields), task, bare) for row in rows]
+    found = {
+        index: Prediction(row.id, DigestFields(**one.said), "stop", evidence=one.evidence)
+        for index, (row, one) in enumerate(zip(rows, questions, strict=True))
+        if one.ask is None
+    }
+    asked = [index for index, one in enumerate(questions) if one.ask]
+    for answer in engine.answer([one.ask for one in questions if one.ask]):
+        index = asked[answer.index]
+        read = summaries.read if task else None
+        found[index] = _taken(rows[index], questions[index], answer, engine.model, read, bare)
         progress(len(found), len(rows))
     return [found[index] for index in sorted(found)]
+
+
+def _question(
+    row: Row, engine: Engine, asked: tuple[str, ...], task: Summaries | None, bare: bool
+) -> _Question:
+    """Ask as the product asks, or a `bare` model for all of it."""
+    if bare:
+        text, cut = shorten(row.text, TEXT_TOKENS, engine.count)
+        if task:
+            return _Question(Ask(task.messages(row.title, text), asked, task.budget()), cut, {})
+        return _Question(
+            Ask(messages(row.title, text, asked), asked, answer_budget(asked)), cut, {}
+        )
+    composed = compose(row.title, row.text, asked)
+    text, cut = shorten(composed.readable, TEXT_TOKENS, engine.count)
+    wanted = tuple(name for name in asked if name not in STATEMENT_FIELDS)
+    ask = Ask(messages(row.title, text, wanted), wanted, answer_budget(wanted)) if wanted else None
+    return _Question(ask, cut, composed.fields, composed.evidence)
+
+
+def _taken(
+    row: Row,
+    question: _Question,
+    answer: Answer,
+    model: str,
+    summary: Callable[[str], DigestFields] | None,
+    bare: bool,
+) -> Prediction:
+    """The answer to one row; `summary` reads those that are no JSON."""
+    fields, dropped = None, ()
+    if question.ask and (answer.finish == "stop" or (summary and answer.finish == "length")):
+        try:
+            told = summary(answer.text) if summary else parse(answer.text, question.ask.fields)
+            fields, dropped = _edited(told.model_copy(update=question.said), row, model, bare)
+        except InvalidAnswer:
+            fields = None
+    return Prediction(
+        row.id,
+        fields,
+        answer.finish,
+        answer.tokens_in,
+        answer.tokens_out,
+        question.cut,
+        dropped,
+        "" if fields else answer.text or answer.error,
+        question.evidence if fields else (),
+    )
 
 
 def _edited(
@@ -127,14 +161,21 @@ def hold(
     predictions: Sequence[Prediction],
     fields: Sequence[str] = FIELDS,
     bertscore: "BertScore | None" = None,
+    choices: Mapping[str, Choice] | None = None,
 ) -> Exam:
-    """Examine these predictions. Raises ConfigError if they answer none of the rows."""
+    """Examine these predictions, beside an editor's `choices` by row id if there are any. Raises
+    ConfigError if they answer none of the rows.
+    """
     asked = select(fields)
     if predictions and not {row.id for row in rows} & {p.id for p in predictions}:
         raise ConfigError(
             f"the predictions of {name!r} answer none of the rows; give the rows they were made for"
         )
-    ratios = metrics.measure(rows, predictions, asked)
+    tally = metrics.measure(rows, predictions, asked)
+    tally.found |= statements.measure(rows, predictions, asked).found
+    if choices is not None:
+        tally.found |= chosen.measure(rows, predictions, choices, asked).found
+    ratios = tally.ordered()
     if bertscore:
         metrics.add_bertscore(ratios, rows, predictions, asked, bertscore)
     flat = metrics.table(ratios, [row.group for row in rows])

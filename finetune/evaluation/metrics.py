@@ -13,11 +13,12 @@ from typing import Any
 from digest.quote.grounding import GROUNDED, ground
 from digest.schema import LIST_FIELDS, DigestFields, Row
 from finetune.evaluation import stats
-from finetune.evaluation.catalogue import TEXTS, catalogue
+from finetune.evaluation.catalogue import TEXTS
 from finetune.evaluation.folding import fold, fold_all, words
 from finetune.evaluation.predictions import Prediction
 from finetune.evaluation.rouge import rouge
 from finetune.evaluation.stats import Ratio
+from finetune.evaluation.tally import Tally
 from finetune.evaluation.text_metrics import is_english, repetition, templated
 from finetune.evaluation.tree_score import similarity
 
@@ -26,25 +27,7 @@ OPENING = {"title": 3, "summary": 4}  # words that make a template when two text
 SEED = ("relevance_score", "key_insights", "company_names")  # the fields of the seed's task
 
 
-class Tally:
-    """Ratios by name, all over the same rows."""
-
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
-        self.found: dict[str, Ratio] = {}
-
-    def add(self, name: str, row: int, over: float, under: float = 1.0) -> None:
-        """Set one row of one metric."""
-        self.found.setdefault(name, Ratio.zeros(self.rows)).put(row, over, under)
-
-    def ordered(self) -> dict[str, Ratio]:
-        """In the order of the catalogue."""
-        return {name: self.found[name] for name in catalogue() if name in self.found}
-
-
-def measure(
-    rows: Sequence[Row], predictions: Sequence[Prediction], fields: Sequence[str]
-) -> dict[str, Ratio]:
+def measure(rows: Sequence[Row], predictions: Sequence[Prediction], fields: Sequence[str]) -> Tally:
     """Compare predictions with the rows' labels; a missing one counts as invalid.
 
     Rows without a label for a field do not count for its metrics. An answer is valid if it obeys
@@ -77,7 +60,7 @@ def measure(
         if digest and prediction:
             _grounding(tally, index, row, digest, prediction)
     _collapse(tally, digests, fields)
-    return tally.ordered()
+    return tally
 
 
 def table(

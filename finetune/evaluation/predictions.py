@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from digest.errors import ConfigError, InvalidAnswer
+from digest.records import STATEMENT_FIELDS, STATUSES, Evidence
 from digest.schema import DigestFields, validate
 
 
@@ -21,6 +23,7 @@ class Prediction:
     tokens_cut: int = 0  # of the row's text
     dropped: tuple[str, ...] = ()  # names that do not occur in the text, removed
     answer: str = ""  # as it came, where it is not valid
+    evidence: tuple[Evidence, ...] = ()  # of its statements; a bare model gives none
 
     @property
     def valid(self) -> bool:
@@ -74,6 +77,26 @@ def _parsed(path: Path, lines: Sequence[str]) -> Iterator[Prediction]:
                 int(record.get("tokens_cut", 0)),
                 tuple(record.get("dropped", ())),
                 answer,
+                tuple(map(_evidence, record.get("evidence") or ())),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path}, line {number}: {error}") from error
+
+
+def _evidence(one: dict[str, Any]) -> Evidence:
+    """Evidence as it was written. Raises ValueError, KeyError or TypeError."""
+    found = Evidence(
+        one["field"],
+        str(one["statement"]),
+        one["status"],
+        one["where"],
+        int(one["start"]),
+        int(one["end"]),
+    )
+    known = {"field": STATEMENT_FIELDS, "status": STATUSES, "where": ("title", "text")}
+    for name, values in known.items():
+        if getattr(found, name) not in values:
+            raise ValueError(f"evidence with the {name} {getattr(found, name)!r}")
+    if not 0 <= found.start <= found.end:
+        raise ValueError(f"evidence from {found.start} to {found.end}")
+    return found

@@ -11,6 +11,8 @@ from typing import Any
 
 from digest.errors import ConfigError
 from digest.prompt import PROMPT_VERSION, STOP, system
+from digest.records import STATEMENT_FIELDS
+from digest.schema import FIELDS
 from finetune.data.prepared import FACTS
 from finetune.evaluation.evaluate import markdown
 from finetune.evaluation.metrics import HEADLINE
@@ -56,16 +58,17 @@ def write(
         parts = [_taught(run), _rows(run.data), _learnt(run, averaged), _agreement(agreement)]
     else:
         parts = [
-            _head(),
+            _head(run),
             _use(),
             _data(run.data),
+            _quotes(run),
             _training(run, averaged, further),
             _results(exams),
             _agreement(agreement),
             _limits(run),
         ]
     target = out / "README.md"
-    target.write_text("\n".join(parts), "utf-8")
+    target.write_text("\n".join(part for part in parts if part), "utf-8")
     return target
 
 
@@ -128,8 +131,18 @@ rate {how["lr"]:g}; on held-out rows: {measured}. Checkpoints averaged: {average
 # --- digests -------------------------------------------------------------------------------------
 
 
-def _head() -> str:
-    return """---
+def _quoting(run: Run) -> bool:
+    """Whether titles, summaries and highlights were learnt as quotations."""
+    return bool(run.config["data"].get("quotes"))
+
+
+def _head(run: Run) -> str:
+    said = (
+        "Title, summary and highlights were learnt as sentences copied from the story."
+        if _quoting(run)
+        else "Title, summary and highlights are in the model's own words."
+    )
+    return f"""---
 license: apache-2.0
 base_model: HuggingFaceTB/SmolLM2-135M-Instruct
 library_name: gguf
@@ -140,7 +153,7 @@ tags: [lora, summarization, information-extraction, newsletters]
 
 It turns one story of a newsletter, a blog, the news or a social post into a digest: title,
 summary, highlights, names, domains, relevance to a reader who follows AI and technology, theme
-tags and companies, as one line of JSON.
+tags and companies, as one line of JSON. {said}
 
 | file | what |
 |---|---|
@@ -151,13 +164,17 @@ tags and companies, as one line of JSON.
 
 
 def _use() -> str:
+    asked = ", ".join(name for name in FIELDS if name not in STATEMENT_FIELDS)
+    quoted = ", ".join(STATEMENT_FIELDS)
     return f"""## Use
 
 System message: `{system()}`, or any of these fields, in this order. User message: `# TITLE`, a
 blank line, the text (up to 2,048 tokens). The answer ends with `{STOP}`. Prompt version
 {PROMPT_VERSION}. Decode greedily, and with a grammar that allows exactly the asked fields, as
-`digest run` does. Meant for reports that link each story to its source; not for decisions about
-people, and not as a source of facts without that link.
+`digest run` does. `digest run` asks for {asked} only, and quotes
+{quoted} from the story by its own code. Meant for reports that link each
+story to its source; not for decisions about people, and not as a source of facts without that
+link.
 """
 
 
@@ -183,6 +200,28 @@ group and no text stands on both sides. The texts themselves are not part of thi
 of the adapter; their sources declare these licences:
 
 {listed}"""
+
+
+def _quotes(run: Run) -> str:
+    """Whose choice of sentences the run learnt, as far as its own files tell."""
+    if not _quoting(run):
+        return ""
+    told = run.data.get("quotes", {})
+    name = told.get("file") or Path(run.config["data"]["quotes"]).name
+    by = told.get("editor") or run.config["data"].get("editor") or "not named by the run"
+    lines = [
+        "## Quotations",
+        "",
+        "Titles, summaries and highlights of the rows are an editor's choice of the text's own",
+        "sentences. A row without a choice has its text as its summary, and no highlights.",
+        "",
+        f"- choice: `{name}`" + (f", SHA-256 `{told['sha256']}`" if "sha256" in told else ""),
+        f"- editor: {by}",
+    ]
+    for part in ("train", "validation"):
+        if "chosen" in run.data[part]:
+            lines.append(f"- {part}: {run.data[part]['chosen']} of {run.data[part]['rows']} rows")
+    return "\n".join(lines) + "\n"
 
 
 def _training(run: Run, averaged: int, further: Sequence[Run]) -> str:
@@ -260,13 +299,21 @@ does not fit the type that the form is named after, stored in a larger one.
 
 def _limits(run: Run) -> str:
     longest = max(cap["tokens"] for cap in run.config["data"]["caps"])
+    said = (
+        """it may copy the wrong sentences, or copy wrongly: nothing in the weights
+  keeps it to the text. `digest run` does not take these from it. What it copies it may also have
+  from the rows that it was trained on, whose sentences were its answers, word for word."""
+        if _quoting(run)
+        else """it misreads numbers, mixes up who did what, and shortens by leaving out.
+  Titles, summaries and highlights may say what the text does not. `digest run` does not take these
+  from it."""
+    )
+    foreign = "quoted in their own" if _quoting(run) else "answered in English"
     return f"""## Limits
 
-- 135 million parameters: it misreads numbers, mixes up who did what, and shortens by leaving out.
-  Titles, summaries and highlights may say what the text does not; only names, and numbers of two
-  digits and more, are checked against the text afterwards.
+- 135 million parameters: {said} Names are checked against the text afterwards.
 - Labels come from one teacher model and one annotator: they carry those two's taste, above all in
   relevance and tags.
-- Mostly English; one row in ten is in one of 20 other languages, answered in English.
+- Mostly English; one row in ten is in one of 20 other languages, {foreign}.
 - Trained on texts cut to at most {longest:,} tokens; it reads 2,048.
 """

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digest.errors import ConfigError, InvalidAnswer
+from digest.quote.compose import GAP
 from digest.report.escape import words
 from digest.schema import DigestFields, select, validate
 from digest.storage.queries import Found, Reader
@@ -45,15 +46,22 @@ class Correction:
     now: Told
 
     def meets(self, found: Found) -> bool:
-        """Whether this is the story: the report had its headline and its summary."""
+        """Whether this is the story: the report had its headline and its summary, which it shows
+        without a sentence that is the headline already.
+        """
         titles = {words(str(found.digest.get("title", ""))), words(found.title)}
-        said = words(str(found.digest.get("summary", "")))
-        return self.was.title in titles and self.was.summary in ("", said)
+        said = _letters(words(str(found.digest.get("summary", ""))))
+        return self.was.title in titles and _letters(self.was.summary) in said
 
-    def labels(self) -> DigestFields:
-        """The corrected digest. Raises InvalidAnswer if it breaks the contract."""
-        found = self.now.labels()
-        return validate(found, select(found))
+    def labels(self, found: Found | None = None) -> DigestFields:
+        """The corrected digest; what was left as it was is as the ledger has it, if the story is
+        given. Raises InvalidAnswer if it breaks the contract.
+        """
+        was, now = self.was.labels(), self.now.labels()
+        kept = found.digest if found else {}
+        same = {name for name, value in now.items() if value == was.get(name) and kept.get(name)}
+        told = {name: kept[name] if name in same else value for name, value in now.items()}
+        return validate(told, select(told))
 
 
 def read(path: Path, ledger: Path) -> list[Correction]:
@@ -114,7 +122,30 @@ def _told(title: str, blocks: Sequence[str]) -> Told:
         if score is None and not summary and (found := _SCORE.match(block)):
             score = int(found[1])
         elif block.startswith("- "):
-            highlights += [words(line[2:]) for line in block.splitlines() if line[2:].strip()]
+            lines = [line[2:] for line in block.splitlines() if line[2:].strip()]
+            highlights += [_bare(words(line)) for line in lines]
         elif not summary:
-            summary = words(block)
+            summary = _bare(words(block))
     return Told(words(title), summary, tuple(highlights), score)
+
+
+def _bare(said: str) -> str:
+    """Statements without the marks that a report puts around what is quoted."""
+    return GAP.join(map(_unmarked, said.split(GAP)))
+
+
+def _unmarked(said: str) -> str:
+    """What stands between the marks at both ends, if these two are a pair."""
+    if not (said.startswith("“") and said.endswith("”")):
+        return said
+    depth = 0
+    for sign in said[1:-1]:
+        depth += {"“": 1, "”": -1}.get(sign, 0)
+        if depth < 0:
+            return said
+    return said[1:-1] if not depth else said
+
+
+def _letters(said: str) -> str:
+    """Letters and digits alone, to compare by."""
+    return re.sub(r"[\W_]+", "", said).casefold()

@@ -42,7 +42,7 @@ def harvest(
     """
     told = Harvest()
     corrected = {
-        found.id: one.labels()
+        found.id: one.labels(found)
         for found, _ in (stories(ledger, search) if corrections else ())
         for one in corrections
         if one.meets(found)

@@ -33,7 +33,7 @@ def examine(
         predictions.append(Prediction(example.id, digest))
     measured = {
         name: value
-        for name, ratio in metrics.measure(rows, predictions, FIELDS).items()
+        for name, ratio in metrics.measure(rows, predictions, FIELDS).ordered().items()
         if name in _MEASURED and (value := ratio.value()) is not None
     }
     parts = [value for name, value in measured.items() if name not in {"valid", "relevance_mae"}]

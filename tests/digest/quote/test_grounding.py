@@ -60,11 +60,11 @@ def test_fields_that_were_not_asked_stay_absent() -> None:
     assert ground(fields, "", "Ada").fields.asked() == ("names",)
 
 
-def test_names_from_another_script_cannot_be_checked_by_spelling() -> None:
+def test_names_that_were_written_in_another_script_are_not_the_texts() -> None:
     text = "Президент Владимир Путин встретился с делегацией в Москве."
     grounded = ground(DigestFields(names=["Vladimir Putin", "Берлин", "Москве"]), "", text)
-    assert grounded.fields.names == ["Vladimir Putin", "Москве"]
-    assert grounded.dropped == ("Берлин",)
+    assert grounded.fields.names == ["Москве"]
+    assert grounded.dropped == ("Vladimir Putin", "Берлин")
 
 
 @given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1), min_size=1), st.text())

@@ -126,7 +126,7 @@ def test_taking_off_joins_is_stable(words: str) -> None:
 
 def test_a_sentence_stands_where_only_its_first_word_joined_it() -> None:
     text = (
-        "Aldby sold its mill in May. However, the harbour of Aldby stays closed. He said so. "
+        "Aldby sold its mill in May.\n\nHowever, the harbour of Aldby stays closed. He said so. "
         "Norrby bought a ferry. That is not true."
     )
     found = sentences(text)

@@ -42,6 +42,10 @@ def settled(own: str, text: str = STORY, ranked: list[int] | None = None) -> Tit
             "Aldby council sells old mill to bakers",
         ),
         ("**Aldby council sells old mill to bakers**", "Aldby council sells old mill to bakers"),
+        (
+            "Aldby <i>council</i> sells <b>old mill to bakers</b>",
+            "Aldby council sells old mill to bakers",
+        ),
         ("ALDBY COUNCIL SELLS OLD MILL TO BAKERS", "Aldby council Sells old mill to bakers"),
     ],
 )
@@ -67,7 +71,7 @@ def test_the_best_sentence_is_taken_that_opens_its_paragraph() -> None:
     """What stands in the middle of a paragraph may speak of what was said before."""
     first = "The town council of Aldby sold its old mill to a group of bakers on Monday"
     assert settled("", ranked=[3, 2, 0]).text == first
-    parted = STORY.replace(" Ada Roe", "\n\nAda Roe")
+    parted = STORY.replace(" Ada Roe", "\n\nAda Roe").replace("However, the", "The")
     shown = settled("", parted, ranked=[3, 2, 0]).text
     assert shown == "Ada Roe, who leads the bakers, paid two million euros"
 

@@ -1,20 +1,24 @@
+import json
 import os
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from digest.errors import LedgerError, LedgerLocked
+from digest.prompt import PROMPT_VERSION
 from digest.protocols import Delivery
-from digest.records import Digest, Document, Item, Provenance, Skip
+from digest.records import Digest, Document, Edit, Evidence, Item, Provenance, Skip
 from digest.schema import FIELDS, DigestFields
 from digest.storage.connection import Store
 from digest.storage.ledger import Ledger, StoredReport
 from digest.storage.lock import writer_lock
 from digest.storage.migrations import MIGRATIONS
+from digest.storage.queries import Reader, Search
 
 MONDAY = datetime(2026, 11, 16, 7, tzinfo=UTC)
 
@@ -31,10 +35,17 @@ def a_document(number: int = 1, published: datetime | None = MONDAY) -> Document
     )  # fmt: skip
 
 
+GHOST = Edit("name", "Ghost Inc", "it does not occur in the text")
+
+
 def a_digest(text: str = "A dam broke in the valley.") -> Digest:
     return Digest(
         DigestFields(title="Dam breaks", summary=text, names=["Vale Dam"]),
-        Provenance("embedded", "m1", "1", 10, 20, dropped=("Ghost Inc",)),
+        Provenance("embedded", "m1", "2", 10, 20, language="en", edits=(GHOST,)),
+        (
+            Evidence("title", "Dam breaks", "shortened", "title", 0, 12),
+            Evidence("summary", text, "quoted", "text", 0, len(text)),
+        ),
     )
 
 
@@ -71,10 +82,87 @@ def test_a_digest_is_cached_by_content_model_prompt_and_fields(ledger):
     item = a_document().items[0]
     asked = ("title", "summary", "names")
     ledger.keep(item, asked, "m1", a_digest())
-    assert ledger.cached(item.content_hash, "m1", "1", asked) == a_digest()
-    assert ledger.cached(item.content_hash, "m2", "1", asked) is None
-    assert ledger.cached(item.content_hash, "m1", "2", asked) is None
-    assert ledger.cached(item.content_hash, "m1", "1", FIELDS) is None
+    assert ledger.cached(item.content_hash, "m1", "2", asked) == a_digest()
+    assert ledger.cached(item.content_hash, "m2", "2", asked) is None
+    assert ledger.cached(item.content_hash, "m1", "1", asked) is None
+    assert ledger.cached(item.content_hash, "m1", "2", FIELDS) is None
+
+
+def test_a_digest_of_nothing_is_kept_too(ledger):
+    ledger.add_document("mark", a_document())
+    item = a_document().items[0]
+    empty = Digest(DigestFields(), Provenance("extractive", "extractive-3", "2"))
+    ledger.keep(item, ("title",), "m1", empty)
+    assert ledger.cached(item.content_hash, "m1", "2", ("title",)) == empty
+
+
+# What a digest of the first prompt looks like in a ledger: the model wrote title and summary.
+WRITTEN = {
+    "title": "A volcano erupts", "summary": "The volcano buried a village.",
+    "highlights": ["Thousands fled."], "names": ["Vale Dam"], "domains": ["climate"],
+    "relevance_score": 7, "key_insights": [], "company_names": [],
+}  # fmt: skip
+
+
+@pytest.fixture
+def old_ledger(tmp_path, monkeypatch):
+    """A ledger as the first two migrations made it, with one item that was digested then."""
+    path = tmp_path / "ledger.db"
+    monkeypatch.setattr("digest.storage.connection.MIGRATIONS", MIGRATIONS[:2])
+    item = a_document().items[0]
+    with Ledger(path) as old:
+        old.add_document("mark", a_document())
+        written = json.dumps(WRITTEN)
+        provenance = {
+            "engine": "embedded", "model": "m1", "prompt_version": "1", "tokens_in": 9,
+            "tokens_out": 9, "tokens_cut": 0, "degraded": "", "dropped": ["Ghost Inc"],
+            "dropped_themes": [], "replaced_title": "", "own_summary": "", "dropped_highlights": [],
+        }  # fmt: skip
+        old._db.execute(
+            "INSERT INTO digests VALUES (?,'m1','1',?,?,?,'2026-11-16')",
+            (item.content_hash, ",".join(FIELDS), written, json.dumps(provenance)),
+        )
+        old._db.execute(
+            "UPDATE search SET digest = ? WHERE item_id = ?", ("volcano village Vale Dam", item.id)
+        )
+    monkeypatch.undo()
+    return path
+
+
+def test_what_a_model_wrote_before_there_was_evidence_is_kept_but_not_shown(old_ledger):
+    with Ledger(old_ledger) as ledger:
+        assert ledger.integrity() == []
+        assert ledger.counts()["digests"] == 1
+        assert ledger.search("volcano") == []  # its snippet would show it
+        assert len(ledger.search("headline")) == 3
+    with closing(Reader(old_ledger)) as reader:
+        found = reader.item("doc1-0")
+        assert found.digest == {
+            k: v for k, v in WRITTEN.items() if k not in {"title", "summary", "highlights"}
+        }
+        assert found.evidence == ()
+        assert found.provenance["prompt_version"] == "1"
+        (listed,) = reader.items(Search(name="vale dam"), 9, 0, reader.ceiling("items"))
+        assert listed == found
+        assert reader.items(Search(text="volcano"), 9, 0, reader.ceiling("items")) == []
+        assert [one.labels for one in reader.mentions(Search())] == [
+            {"Vale Dam": "name", "climate": "theme"}
+        ]
+
+
+def test_an_item_that_was_digested_before_there_was_evidence_is_digested_anew(old_ledger):
+    item = a_document().items[0]
+    with Ledger(old_ledger) as ledger:
+        assert ledger.cached(item.content_hash, "m1", PROMPT_VERSION, FIELDS) is None
+        # A smaller ask of the new prompt comes before the old one of everything.
+        ledger.keep(item, ("title", "summary", "names"), "m1", a_digest())
+        assert ledger.counts()["digests"] == 2
+        assert [hit.item for hit in ledger.search("valley")] == [item]
+    with closing(Reader(old_ledger)) as reader:
+        found = reader.item("doc1-0")
+    assert found.digest == a_digest().fields.as_dict()
+    assert found.evidence == tuple(map(asdict, a_digest().evidence))
+    assert found.provenance["edits"] == [asdict(GHOST)]
 
 
 def test_search_finds_items_by_text_and_by_digest(ledger):

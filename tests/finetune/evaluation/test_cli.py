@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         digest = {
             "title": f"Acme opens plant number {number}",
             "summary": f"Acme opened its plant {number} in Ghent on Monday, it said.",
-            "highlights": [f"Plant {number} cost money."],
+            "highlights": [f"Acme opened plant {number} in Ghent on Monday."],
             "names": ["Acme", "Ghent"],
             "domains": ["business"],
             "relevance_score": 1 + number % 10,
@@ -56,6 +56,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "summary": "This is a summary of the plant and the town and so on.",
         }  # fmt: skip
         bad.append({"id": r.id, "digest": None if r.id == "r7" else same})
+    choices = [
+        {"id": r.id, "headline_ok": False, "headline": "", "summary": [[0, r.text.index(".") + 1]],
+         "highlights": []} for r in rows
+    ]  # fmt: skip
+    (where / "quotes.jsonl").write_text("\n".join(map(json.dumps, choices)))
     for name, lines in (("good", good), ("bad", bad[:-2])):
         (where / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)))
     return where
@@ -66,7 +71,7 @@ def compared(folder: Path) -> Path:
     out = folder / "out"
     done = run(
         compare, f"good one={folder}/good.jsonl", f"{folder}/bad.jsonl",
-        "--data", folder / "rows.jsonl", "--out", out,
+        "--data", folder / "rows.jsonl", "--out", out, "--quotes", folder / "quotes.jsonl",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "better: good one" in done.output and "n                        32" in done.output
@@ -90,9 +95,10 @@ def test_every_name_is_in_the_catalogue_and_the_docs_hold_it(compared: Path) -> 
     names = {name for name in written if not catalogue.is_bound(name)}
     known = catalogue.catalogue().keys()
     assert names <= known
-    # What only engines that count tokens, a second asking, or an encoder can tell.
+    # What only engines that count tokens, a second asking, an encoder, or judges can tell.
     optional = {n for n in known if n.startswith(("bertscore_", "tokens_"))}
-    optional |= {"valid_unconstrained", "finished", "cut"}
+    optional |= {"valid_unconstrained", "finished", "cut", "judged", "wholly_true"}
+    optional |= {n for n in known if n.startswith(("true", "bent", "false"))}
     assert known - names == optional
     assert catalogue.markdown() in DOCS.read_text("utf-8"), (
         "docs/evaluation.md lacks the table that finetune.evaluation.catalogue.markdown() gives"
@@ -119,6 +125,8 @@ def test_the_page_holds_everything(compared: Path) -> None:
     linked = set(re.findall(r"\]\((pictures/\w+\.png)\)", text))
     assert linked == {f"pictures/{name}.png" for name in pictures}
     assert "| f1_names | 1.000 [1.000, 1.000] | 0.000 [0.000, 0.000] |" in text
+    assert "| written | 0.667 [0.667, 0.667] | 0.667 [0.667, 0.667] |" in text
+    assert "editor's choice: quotes.jsonl, SHA-256" in text
 
 
 def test_common_rows_only(folder: Path, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from digest.errors import ConfigError
 from digest.protocols import Answer, Ask
+from digest.records import Evidence
 from digest.schema import FIELDS, DigestFields, Row
 from finetune.evaluation import evaluate, predictions
 from finetune.evaluation.predictions import Prediction
@@ -129,14 +131,53 @@ def test_predict_grounds_and_keeps_what_is_invalid(rows: list[Row], tmp_path: Pa
 
 
 def test_a_short_text_is_its_own_summary_here_as_in_the_product() -> None:
-    class Titles(Scripted):
+    class Silent(Scripted):
         def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
-            assert [ask.fields for ask in asks] == [("title",)]
-            yield Answer(0, '{"title":"Two ferries"}', "stop", 9, 5)
+            assert not asks
+            yield from ()
 
     text = "The ferry company said on Monday that it will take two boats out of service."
-    (found,) = evaluate.predict([row(0, text=text)], Titles(), ("title", "summary"))
-    assert found.valid and found.digest == DigestFields(title="Two ferries", summary=text)
+    (found,) = evaluate.predict([row(0, text=text)], Silent(), ("summary", "highlights"))
+    assert found.valid and found.digest == DigestFields(summary=text, highlights=[])
+    assert found.evidence == (Evidence("summary", text, "quoted", "text", 0, len(text)),)
+
+
+class Wordy(Scripted):
+    """Says all that it is asked for, and more than the text gives."""
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[Answer]:
+        for index, ask in enumerate(asks):
+            said = {"summary": "A summary of its own making.", "names": ["Acme"]}
+            answer = json.dumps({name: said[name] for name in ask.fields})
+            yield Answer(index, answer, "stop", 9, 5)
+
+
+def test_the_text_says_its_statements_and_the_model_the_rest(rows: list[Row]) -> None:
+    (found,) = evaluate.predict(rows[:1], Wordy(), ("summary", "names"))
+    assert found.digest == DigestFields(summary=rows[0].text.strip(), names=["Acme"])
+    assert [one.statement for one in found.evidence] == [rows[0].text.strip()]
+
+
+def test_a_bare_model_says_all_of_it_and_gives_no_evidence(rows: list[Row]) -> None:
+    (found,) = evaluate.predict(rows[:1], Wordy(), ("summary", "names"), whole=True)
+    assert found.digest and found.digest.summary == "A summary of its own making."
+    assert found.evidence == ()
+
+
+def test_predictions_carry_their_evidence_or_none(rows: list[Row], tmp_path: Path) -> None:
+    found = evaluate.predict(rows, Wordy(), ("summary", "names"))
+    path = tmp_path / "predictions.jsonl"
+    predictions.write(path, found)
+    assert predictions.read(path) == found and all(one.evidence for one in found)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    bare = [{k: v for k, v in line.items() if k != "evidence"} for line in lines]
+    path.write_text("\n".join(map(json.dumps, bare)))
+    assert predictions.read(path) == [replace(one, evidence=()) for one in found]
+    for wrong in ({"status": "sworn"}, {"start": -1}, {"end": "x"}, {"where": "footnote"}):
+        evidence = [lines[0]["evidence"][0] | wrong]
+        path.write_text(json.dumps(lines[0] | {"evidence": evidence}))
+        with pytest.raises(ConfigError, match="line 1"):
+            predictions.read(path)
 
 
 def test_foreign_predictions(tmp_path: Path) -> None:

@@ -142,6 +142,39 @@ def test_shipped_folder(
     assert not list((tmp_path / "other").iterdir())
 
 
+def test_the_card_says_whose_quotations_were_learnt(run: Path, tmp_path: Path) -> None:
+    own = card.Run.read(run)
+    text = card.write(tmp_path, own, {}, {}, averaged=1).read_text()
+    assert "the model's own words" in text and "## Quotations" not in text
+    assert "answered in English" in text and "copied" not in text
+
+    (tmp_path / "q.jsonl").write_text(
+        "".join(
+            json.dumps({"id": f"r{n}", "headline_ok": True, "headline": "", "summary": [[0, 20]],
+                        "highlights": []}) + "\n"
+            for n in (1, 2, 77)
+        )
+    )  # fmt: skip
+    rows = own.config["data"]["rows"]
+    overrides = [f"out={tmp_path / 'other'}", f"data.rows={rows}"]
+    overrides += [f"data.quotes={tmp_path / 'q.jsonl'}", "data.editor=two annotators"]
+    config = load(None, overrides)
+    facts = prepared.write(config.data, config.out / "data")
+    quoting = card.Run(config.model_dump(mode="json"), facts, own.log)
+    text = card.write(tmp_path, quoting, {}, {}, averaged=1).read_text()
+    assert "learnt as sentences copied from the story" in text and "own words" not in text
+    assert f"- choice: `q.jsonl`, SHA-256 `{facts['quotes']['sha256']}`" in text
+    assert "- editor: two annotators\n" in text and "quoted in their own" in text
+    counts = [facts[part]["chosen"] for part in ("train", "validation")]
+    assert sum(counts) == 2
+    assert f"- train: {counts[0]} of {facts['train']['rows']} rows\n" in text
+    assert "names, domains, relevance_score, key_insights, company_names only" in text
+    # A run that was prepared before this was kept knows no more than its configuration.
+    del facts["quotes"], facts["train"]["chosen"], facts["validation"]["chosen"]
+    text = card.write(tmp_path, quoting, {}, {}, averaged=1).read_text()
+    assert "- choice: `q.jsonl`\n" in text and "- train:" not in text
+
+
 def test_nothing_to_export_is_said(base: Path) -> None:
     with pytest.raises(ConfigError, match="--quant"):
         export.Wanted(adapter=False)

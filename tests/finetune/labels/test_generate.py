@@ -242,15 +242,23 @@ def test_the_budget_ends_a_run(
     assert "the budget" in said.output and 0 < len(service.bodies) < 40
 
 
+TOLD = (
+    "Acme Corp opened a chip plant in Ghent on Monday. The plant makes memory for three customers "
+    "and cost 90 million euros. Mayor Ines Roth said that the town had waited nine years for it."
+)
+
+
 def test_language_and_length_reach_the_teacher_and_are_checked(
     service: Any, documents: Callable[..., Path], digest: Digest, tmp_path: Path
 ) -> None:
-    digest("generate", "--teacher", service.url, "--in", documents(1), "--fields", "summary",
-           "--out", tmp_path / "r.jsonl", "--language", "pt", "--n-words", "12")  # fmt: skip
+    more = "The old plant beside the canal will be a school for millers, the council said. " * 4
+    long = [{"id": "d0", "title": "A plant opens in Ghent", "text": f"{TOLD} {more}"}]
+    digest("generate", "--teacher", service.url, "--in", documents(long), "--fields", "summary",
+           "--out", tmp_path / "r.jsonl", "--language", "pt", "--n-words", "5")  # fmt: skip
     told = service.bodies[0]["messages"][0]["content"]
-    assert "Write in Portuguese" in told and "about 12 words" in told
+    assert "Write in Portuguese" in told and "about 5 words" in told
     sent_back = service.bodies[1]["messages"][3]["content"]
-    assert "words, asked were about 12" in sent_back  # the service quotes more
+    assert "words, asked were about 5" in sent_back  # the service quotes more
     (reject,) = rows(tmp_path / "r.rejected.jsonl")
     assert reject["id"] == "d0"
 
