@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 PREFIX = "DIGEST_"
 # Read elsewhere, or by a client's configuration: no settings.
-_OTHERS = {"DIGEST_CACHE", "DIGEST_TOKEN"}
+_OTHERS = {"DIGEST_CACHE", "DIGEST_ENCODER", "DIGEST_TOKEN"}
 _NEAR = 0.6  # of difflib's ratio: `sources` for source, `output` for out
+_NEAR_NAME = 0.75  # of variables, which may be somebody else's
 EXAMPLES = {
     "source": '["mailbox:~/Mail/news"]',
     "deliver": '["folder:~/Reports"]',
@@ -89,12 +90,12 @@ def line_of(key: str, text: str) -> str:
     return ""
 
 
-def proposal(key: str, known: Mapping[str, Any]) -> str:
+def proposal(key: str, known: Mapping[str, Any], near_enough: float = _NEAR) -> str:
     """`; did you mean source?`, if there is a key like this one."""
     tables = {name.rpartition(".")[0] for name in known} - {""}
     names = [*known, *sorted(tables)]
     last = key.rpartition(".")[2]
-    near = get_close_matches(key, names, 1, _NEAR) or [
+    near = get_close_matches(key, names, 1, near_enough) or [
         name for name in known if name.rpartition(".")[2] == last
     ]
     return f"; did you mean {' or '.join(near)}?" if near else ""
@@ -139,7 +140,7 @@ def misspelt(model: type[BaseModel]) -> str:
         key = name.removeprefix(PREFIX).lower().replace("__", ".")
         if key in known or key in tables:
             continue
-        meant = proposal(key, known).removeprefix("; did you mean ")
+        meant = proposal(key, known, _NEAR_NAME).removeprefix("; did you mean ")
         if meant or key.partition(".")[0] in tables:
             meant = re.sub(r"[a-z_.]+(?=\?| or )", _as_variable, meant)
             said = f"; did you mean {meant}" if meant else ""

@@ -155,6 +155,12 @@ async def test_a_brief_with_links_and_ids(client):
 
 # Long work
 
+STORY = (
+    "The harbour of Oron was closed on Monday after a crane fell into the basin. Nobody was hurt, "
+    "says the harbour master Ingrid Solheim. Ships for Bergen wait outside until divers have "
+    "looked at the quay, which was built in 1932 and has carried heavier cranes before. "
+) * 2
+
 
 class Paced:
     """The engine without a model, so slow that a call cannot wait for it."""
@@ -230,7 +236,7 @@ async def test_one_long_item_does_not_silence_the_progress(client, desk):
     async def tell(progress, total, message):
         told.append((progress, message))
 
-    await client.call_tool("analyze_article", {"text": "Rain fell."}, progress_callback=tell)
+    await client.call_tool("analyze_article", {"text": STORY}, progress_callback=tell)
     assert [one[0] for one in told] == sorted({one[0] for one in told}), "it only grows"
     assert sum("at work for" in message for _, message in told) >= 2
 
@@ -239,7 +245,7 @@ async def test_a_cancelled_call_stops_the_engine_within_its_answer(client, desk)
     engine = Paced(30)
     desk.engines.put("extractive", engine)
     async with anyio.create_task_group() as group:
-        group.start_soon(client.call_tool, "analyze_article", {"text": "Rain fell."})
+        group.start_soon(client.call_tool, "analyze_article", {"text": STORY})
         while not engine.begun:
             await anyio.sleep(0.02)
         group.cancel_scope.cancel()
