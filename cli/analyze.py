@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH|URL|- ...")
 @click.option("--jsonl", is_flag=True, help="One compact JSON object an item.")
-@options.common(options.fields, options.engine, options.config)
+@options.common(options.fields, options.engine, options.degraded, options.config)
 def analyze(
     paths: tuple[str, ...],
     jsonl: bool,
     fields: str | None,
     engine: str | None,
+    degraded: bool,
     config: Path | None,
 ) -> None:
     """Print the digest of each item as JSON; with --jsonl one line each.
@@ -35,8 +36,9 @@ def analyze(
     from dataclasses import asdict
 
     from digest import analyze as analysis
-    from digest import engines, schema, settings
-    from digest.errors import Unreadable
+    from digest import schema, settings
+    from digest.engines.watched import WatchedEngine
+    from digest.errors import EngineUnavailable, Unreadable
     from digest.pipeline import read
     from digest.records import Skip
 
@@ -53,7 +55,8 @@ def analyze(
         raise Unreadable("nothing could be read")
     homes = {document.id: document for document in documents}
     items = [item for document in documents for item in document.items]
-    runner, note = engines.open_or_degrade(chosen)
+    opened, note = options.open_engine(chosen, degraded)
+    runner = WatchedEngine(opened)
     click.echo(f"digest: {note or runner.model}", err=True)
     try:
         with Progress(quiet=not sys.stderr.isatty()) as progress:
@@ -76,6 +79,8 @@ def analyze(
                 click.echo(json.dumps(record, ensure_ascii=False, indent=None if jsonl else 2))
     finally:
         runner.close()
+    if runner.died and options.is_strict(chosen, degraded):
+        raise EngineUnavailable(runner.died)
 
 
 def _name(origin: str) -> str:

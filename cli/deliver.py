@@ -21,7 +21,7 @@ def deliver(status: bool, ledger: Path | None, config: Path | None, as_json: boo
 
     chosen = settings.load(config, ledger=ledger)
     if status:
-        with Ledger(chosen.ledger) as book:
+        with Ledger.for_reading(chosen.ledger) as book:
             rows = book.outbox(undelivered=False)
         if as_json:
             options.print_json({"deliveries": [asdict(row) for row in rows]})

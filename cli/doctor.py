@@ -17,8 +17,15 @@ Check = tuple[str, str, str]  # what was looked at, "ok" | "note" | "bad", what 
 
 @click.command()
 @click.option("--online", is_flag=True, help="Ask Google, too, whether the sign-ins work.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Save what a damaged ledger still holds into a new one; the damaged file is kept.",
+)
 @options.common(options.ledger, options.config, options.json_output)
-def doctor(online: bool, ledger: Path | None, config: Path | None, as_json: bool) -> None:
+def doctor(
+    online: bool, repair: bool, ledger: Path | None, config: Path | None, as_json: bool
+) -> None:
     """Check configuration, sign-ins, ledger, engines, model, disk and clock.
 
     Exit 1 if something is bad. What mends it is said with it.
@@ -26,7 +33,8 @@ def doctor(online: bool, ledger: Path | None, config: Path | None, as_json: bool
     from digest import settings
 
     chosen = settings.load(config, ledger=ledger)
-    checks = list(_checks(chosen, online=online))
+    mended = list(_repaired(chosen)) if repair else []
+    checks = [*mended, *_checks(chosen, online=online)]
     if as_json:
         options.print_json(
             {"checks": [dict(zip(("name", "state", "found"), c, strict=True)) for c in checks]}
@@ -46,6 +54,21 @@ def _checks(chosen: "Settings", *, online: bool) -> Iterator[Check]:
     yield from _machine(chosen)
 
 
+def _repaired(chosen: "Settings") -> Iterator[Check]:
+    from digest.storage import rescue
+    from digest.storage.lock import writer_lock
+
+    with writer_lock(chosen.ledger):
+        if not any(state == "bad" for _, state, _ in _ledger(chosen)):
+            yield "repair", "ok", "the ledger is in order; nothing was changed"
+            return
+        saved = rescue.repair(chosen.ledger)
+    held = ", ".join(f"{number} {table}" for table, number in saved.rows.items())
+    yield "repair", "note", f"saved {held}; the damaged file is {saved.damaged}"
+    if saved.orphans:
+        yield "repair", "note", f"{saved.orphans} rows left out: what they belong to is lost"
+
+
 def _ledger(chosen: "Settings") -> Iterator[Check]:
     from digest.errors import LedgerError
     from digest.storage.ledger import Ledger
@@ -54,14 +77,18 @@ def _ledger(chosen: "Settings") -> Iterator[Check]:
         yield "ledger", "note", f"{chosen.ledger} is not there yet; the first run makes it"
         return
     try:
-        with Ledger(chosen.ledger) as book:
+        with Ledger.for_reading(chosen.ledger) as book:
             wrong = book.integrity()
             counts = ", ".join(f"{n} {table}" for table, n in book.counts().items())
             waiting = len(book.outbox())
     except LedgerError as error:
         yield "ledger", "bad", str(error)
         return
-    yield ("ledger", "bad", "; ".join(wrong)) if wrong else ("ledger", "ok", counts)
+    if wrong:
+        said = "; ".join(wrong[:3])
+        yield "ledger", "bad", f"{said}; save what it holds with `digest doctor --repair`"
+    else:
+        yield "ledger", "ok", counts
     if waiting:
         yield "outbox", "note", f"{waiting} reports wait; send them with `digest deliver`"
 
@@ -123,7 +150,11 @@ def _engines(chosen: "Settings") -> Iterator[Check]:
             engine.close()
         except DigestError as error:
             yield name, "note", str(error)
-    engine, why = engines.open_or_degrade(chosen)
+    try:
+        engine, why = engines.open_engine(chosen.engine, chosen)
+    except DigestError as error:
+        yield "engine", "bad", f"{chosen.engine}, which you named, cannot be had: {error}"
+        return
     state = "note" if engine.name == "extractive" else "ok"
     yield "engine", state, f"{chosen.engine} takes {engine.name}" + (f": {why}" if why else "")
     engine.close()

@@ -35,4 +35,5 @@ def fetch(
         options.print_json(asdict(fetched))
     else:
         click.echo(f"{fetched.new} new, {fetched.known} known, {fetched.skipped} skipped documents")
+        options.show_skips(fetched.skips)
     options.end(fetched.failures, anything_done=len(fetched.failures) < len(sources))

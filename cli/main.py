@@ -1,5 +1,6 @@
 """`digest`: the group of verbs. Each verb is a module that is imported when it is called."""
 
+import errno
 import importlib
 import logging
 import sys
@@ -18,6 +19,7 @@ VERBS = {
     "report": ("cli.report", "Make a report of a period from what the ledger holds."),
     "deliver": ("cli.deliver", "Deliver what waits in the outbox, or show it."),
     "search": ("cli.search", "Search all items and digests."),
+    "rate": ("cli.rate", "Say what was worth reading; the next reports heed it."),
     "source": ("cli.source", "Add, list, test and remove sources."),
     "serve": ("cli.serve", "Offer all this to an assistant, over MCP."),
     "model": ("cli.model", "Get, build, install and show the model."),
@@ -26,6 +28,7 @@ VERBS = {
     "completion": ("cli.completion", "Print the completion script of a shell."),
     "auth": ("cli.auth", "Sign in to services that sources and sinks need."),
     "schedule": ("cli.schedule.group", "Run every morning, by the platform's own timer."),
+    "backup": ("cli.backup", "Copy the ledger while it is in use."),
     "doctor": ("cli.doctor", "Check that everything Digest needs is in order."),
 }
 
@@ -57,6 +60,13 @@ class LazyGroup(click.Group):
         except DigestError as error:
             click.echo(f"digest: {error}", err=True)
             sys.exit(error.exit_code)
+        except OSError as error:  # a full disk, a folder that may not be written to
+            if error.errno == errno.EPIPE:  # whoever read our output has gone: click knows
+                raise
+            logging.getLogger("digest").debug("failed", exc_info=True)
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(f"digest: {place}{error.strerror or error}", err=True)
+            sys.exit(1)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,6 +13,9 @@ from digest.errors import ConfigError
 
 if TYPE_CHECKING:
     from digest.pipeline import Delivered, Failure
+    from digest.protocols import Engine
+    from digest.records import Skip
+    from digest.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +30,11 @@ ledger = click.option(
     "--ledger", type=click.Path(path_type=Path, dir_okay=False), help="The ledger's file."
 )
 engine = click.option("--engine", type=click.Choice(ENGINES), help="What runs the model.")
+degraded = click.option(
+    "--degraded",
+    is_flag=True,
+    help="If the engine that was named cannot be had, go on without a model.",
+)
 source = click.option(
     "--source",
     metavar="SPEC",
@@ -80,6 +88,24 @@ def start_of(text: str) -> datetime:
     return parse_since(text, datetime.now(UTC))
 
 
+def is_strict(settings: "Settings", degraded: bool) -> bool:
+    """Whether nothing is to be made without the engine that was named."""
+    return settings.engine != "auto" and not degraded
+
+
+def open_engine(settings: "Settings", degraded: bool) -> "tuple[Engine, str]":
+    """The engine of the settings, and why it is this one.
+
+    `auto` may end without a model, a named engine only if `degraded` allows it; else it raises
+    EngineUnavailable.
+    """
+    from digest import engines
+
+    if is_strict(settings, degraded):
+        return engines.open_engine(settings.engine, settings)
+    return engines.open_or_degrade(settings)
+
+
 def require_sources(specs: list[str]) -> list[str]:
     """The SPECs, or a ConfigError that says how to give one."""
     if not specs:
@@ -95,6 +121,18 @@ def show_deliveries(outcomes: Sequence["Delivered"]) -> None:
     for outcome in outcomes:
         if not outcome.error:
             click.echo(f"report: {outcome.target}")
+
+
+SKIPS_SHOWN = 20  # on stderr; a report names all
+
+
+def show_skips(skips: Sequence["Skip"]) -> None:
+    """A line on stderr for each document that was skipped, with its reason."""
+    for skip in skips[:SKIPS_SHOWN]:
+        click.echo(f"digest: skipped {skip.origin}: {skip.reason}", err=True)
+    if len(skips) > SKIPS_SHOWN:
+        more = len(skips) - SKIPS_SHOWN
+        click.echo(f"digest: {more} more were skipped; the report names them", err=True)
 
 
 def failed(outcomes: Sequence["Delivered"]) -> list["Failure"]:

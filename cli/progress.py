@@ -7,7 +7,9 @@ from typing import Self
 
 import click
 
-LINE_EVERY = 10.0  # seconds between lines where there is no terminal
+from digest.progress import describe
+
+LINE_EVERY = 60.0  # seconds between lines where there is no terminal
 
 
 class Progress:
@@ -38,34 +40,31 @@ class Progress:
         if self.quiet:
             return
         now = time.monotonic()
-        first, last = stage != self._stage, done == total
+        verb = stage.partition(" ")[0]
+        first, last = stage != self._stage, done == total and verb != "fetch"
         if first:
-            if self._terminal and self._stage:
+            new = verb != self._stage.partition(" ")[0]  # not merely the next source
+            if self._terminal and self._stage and new:
                 click.echo(err=True)
             self._stage, self._began, self._first = stage, now, done
+            first = new
         if not (first or last) and now - self._spoke < (0.1 if self._terminal else LINE_EVERY):
             return
         self._spoke = now
+        steps, elapsed = done - self._first, now - self._began
+        words = f"{describe(stage, done, total, steps, elapsed)}{_after(note)}"
         if self._terminal:
-            bar = self._bar(stage, done, total, now)
-            click.echo(f"\r{bar}{_after(note)}\033[K", err=True, nl=False)
+            click.echo(f"\r{_bar(done, total)}{words}\033[K", err=True, nl=False)
         else:
-            of = f" of {total}" if total else ""
-            click.echo(f"digest: {stage} {done}{of}{_after(note)}", err=True)
+            click.echo(f"digest: {words}", err=True)
 
-    def _bar(self, stage: str, done: int, total: int | None, now: float) -> str:
-        if not total:
-            return f"{stage:<9} {done}"
-        filled = round(28 * done / total)
-        steps = done - self._first
-        left = (now - self._began) / steps * (total - done) if steps else 0.0
-        eta = f"  {_duration(left)} left" if left else ""
-        return f"{stage:<9} {'█' * filled}{'░' * (28 - filled)} {done}/{total}{eta}"
+
+def _bar(done: int, total: int | None) -> str:
+    if not total:
+        return ""
+    filled = round(28 * done / total)
+    return f"{'█' * filled}{'░' * (28 - filled)} "
 
 
 def _after(note: str) -> str:
     return f"  {note}" if note else ""
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:3.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"

@@ -16,6 +16,7 @@ from cli.progress import Progress
     options.source,
     options.since,
     options.engine,
+    options.degraded,
     options.ledger,
     options.config,
     options.json_output,
@@ -27,6 +28,7 @@ def report(
     source: tuple[str, ...],
     since: str | None,
     engine: str | None,
+    degraded: bool,
     ledger: Path | None,
     config: Path | None,
     as_json: bool,
@@ -39,8 +41,9 @@ def report(
     from dataclasses import asdict
 
     import integrations
-    from digest import engines, pipeline, settings
-    from digest.errors import LedgerError
+    from digest import pipeline, settings
+    from digest.engines.watched import WatchedEngine
+    from digest.errors import EngineUnavailable, LedgerError
     from digest.storage.ledger import Ledger
     from digest.storage.lock import writer_lock
 
@@ -49,7 +52,8 @@ def report(
     sinks = [*sinks, *chosen.deliver] if deliver else []
     outcomes: list[pipeline.Delivered] = []
     made = None
-    with Ledger(chosen.ledger) as book:
+    opener = Ledger.for_reading if last else Ledger
+    with opener(chosen.ledger) as book:
         if not last:
             begin = options.start_of(chosen.since)
             end = options.start_of(until) if until else None
@@ -58,11 +62,15 @@ def report(
                 click.echo("digest: the ledger holds nothing of this period", err=True)
                 return
             with writer_lock(chosen.ledger), Progress() as progress:
-                runner, note = engines.open_or_degrade(chosen)
+                opened, note = options.open_engine(chosen, degraded)
+                runner = WatchedEngine(opened)
                 try:
                     analyzed = pipeline.digest_documents(book, documents, runner, progress=progress)
                 finally:
                     runner.close()
+                if runner.died and options.is_strict(chosen, degraded):
+                    raise EngineUnavailable(runner.died)
+                note = "; ".join(filter(None, (note, runner.died)))
                 specs = sorted({document.source for document in documents})
                 made = pipeline.make_report(
                     book,

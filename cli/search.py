@@ -66,7 +66,7 @@ def search(
     chosen = settings.load(config, ledger=ledger)
     begin = options.start_of(since) if since else None
     end = options.start_of(until) if until else None
-    with Ledger(chosen.ledger):  # makes the file, or brings it up to date
+    with Ledger.for_reading(chosen.ledger):  # makes the file, or brings it up to date
         pass
     wanted = _within(" ".join(text), begin, end)
     with closing(Reader(chosen.ledger)) as reader:

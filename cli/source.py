@@ -36,7 +36,7 @@ def list_(opml: bool, ledger: Path | None, config: Path | None, as_json: bool) -
         return
     read: dict[str, str] = {}
     if chosen.ledger.exists():
-        with Ledger(chosen.ledger) as book:
+        with Ledger.for_reading(chosen.ledger) as book:
             for spec in chosen.source:
                 moved = book.cursor_moved(spec)
                 read[spec] = moved.isoformat() if moved else ""

@@ -4,6 +4,7 @@
     ├── ConfigError (ValueError)          a wrong key, SPEC, option or file        exit 2
     ├── SourceError (OSError)             a source could not be read
     │   ├── SourceUnavailable             ... now; it may be there later           exit 75
+    │   │   └── SourceWaits               ... before a time that its server named  exit 75
     │   └── AccessError (also SinkError)  the user must sign in or grant something exit 2
     ├── Unreadable (ValueError)           one document is beyond reading: a recorded skip
     ├── EngineError (RuntimeError)        the engine cannot do what was asked
@@ -40,6 +41,10 @@ class SourceUnavailable(SourceError):
     """A source could not be read now; it may be there later."""
 
     exit_code = 75
+
+
+class SourceWaits(SourceUnavailable):
+    """A source's server asked not to be asked before some time; the source's cursor knows it."""
 
 
 class Unreadable(DigestError, ValueError):

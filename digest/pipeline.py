@@ -5,8 +5,9 @@ the rest. The caller holds `digest.storage.lock` while it runs any of them.
 """
 
 import logging
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,15 @@ from typing import Protocol
 
 from digest import analyze, extract, report
 from digest.engines.own_prompt import prompt_of
-from digest.errors import ConfigError, SinkError, SourceError, Unreadable
+from digest.engines.watched import WatchedEngine
+from digest.errors import (
+    ConfigError,
+    EngineUnavailable,
+    SinkError,
+    SourceError,
+    SourceWaits,
+    Unreadable,
+)
 from digest.protocols import Engine, Marking, Resumable, Sink, Source
 from digest.records import Analyzed, Digest, Document, Item, RawDocument, Skip, fingerprint
 from digest.schema import FIELDS
@@ -56,6 +65,7 @@ class Fetched:
     known: int
     skipped: int
     failures: tuple[Failure, ...]
+    skips: tuple[Skip, ...] = ()  # what was skipped now, and why
 
 
 def fetch(
@@ -65,30 +75,37 @@ def fetch(
     progress: Progress = silent,
 ) -> Fetched:
     """Read every source into the ledger. A source that fails is recorded; the others go on."""
-    new = known = skipped = 0
-    failures = []
+    new = known = 0
+    failures, skips = [], []
     for source in sources:
-        begin = _begin(ledger, source, since)
+        begin, done = _begin(ledger, source, since), 0
         try:
             for raw in _new(ledger, source, begin):
                 mark = raw_mark(raw)
                 if ledger.seen(mark):
                     known += 1
+                    done += 1
                     continue
                 document = read(raw)
                 if isinstance(document, Skip):
                     ledger.add_skip(mark, document)
-                    skipped += 1
+                    skips.append(document)
                 elif begin and (_arrived(raw) or document.published or begin) < begin:
                     pass  # the source could not tell; a longer period will find it again
                 elif ledger.add_document(mark, document):
                     new += 1
                 else:
                     known += 1
-                progress("fetch", new + known + skipped, None)
+                done += 1
+                progress(f"fetch {_shown(source.spec)}", done, getattr(source, "expected", None))
         except (SourceError, ConfigError) as error:  # the other sources still run
             failures.append(Failure(source.spec, str(error), error.exit_code))
-    return Fetched(new, known, skipped, tuple(failures))
+    return Fetched(new, known, len(skips), tuple(failures), tuple(skips))
+
+
+def _shown(spec: str) -> str:
+    """A SPEC without passwords and queries, for logs."""
+    return re.sub(r"//[^/@]*@", "//", spec).partition("?")[0]
 
 
 def _arrived(raw: RawDocument | Skip) -> datetime | None:
@@ -111,7 +128,13 @@ def _new(ledger: Ledger, source: Source, begin: datetime | None) -> Iterator[Raw
     if not isinstance(source, Resumable):
         yield from source.fetch(begin)
         return
-    yield from source.fetch(begin, ledger.cursor(source.spec))
+    before = ledger.cursor(source.spec)
+    try:
+        yield from source.fetch(begin, before)
+    except SourceWaits:
+        if source.cursor != before:  # it says until when
+            ledger.move_cursor(source.spec, source.cursor)
+        raise
     if isinstance(source, Marking):
         source.mark()
     ledger.move_cursor(source.spec, source.cursor)
@@ -208,6 +231,27 @@ def digest_documents(
     return [digests[item.id] for item in items if item.id in digests]
 
 
+def undigested(ledger: Ledger, documents: Sequence[Document], model: str) -> list[str]:
+    """Ids of the items that the ledger holds no digest of by this model, the newest first."""
+    found = [
+        item.id
+        for document in documents
+        for item in document.items
+        if Cache(ledger, model, ASKS.get(item.kind, FIELDS)).get(item) is None
+    ]
+    return found[::-1]
+
+
+def only(documents: Sequence[Document], items: Collection[str]) -> list[Document]:
+    """The documents with these items alone; those that have none of them are left out."""
+    wanted = set(items)
+    parts = (
+        replace(document, items=tuple(item for item in document.items if item.id in wanted))
+        for document in documents
+    )
+    return [part for part in parts if part.items]
+
+
 def _overall(progress: Progress, before: int, total: int, done: int, _: int) -> None:
     progress("analyze", before + done, total)
 
@@ -271,7 +315,7 @@ def _known(
     with closing(Reader(ledger.path)) as reader:
         weights = rarity(*reader.frequencies(wanted)) if wanted else {}
         earlier = Earlier(since, tuple(reader.mentions(search)))
-    return replace(preferences, rarity=weights), earlier
+    return replace(preferences, rarity=weights, ratings=tuple(ledger.ratings())), earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,13 +364,14 @@ class Job:
     since: datetime | None
     open_engine: Callable[[], tuple[Engine, str]]  # and why this one; called only if needed
     open_sink: Callable[[str], Sink]
+    strict: bool = False  # no report if the engine cannot be had, or dies on the way
     empty_report: bool = False  # a report also on a day that brought nothing new
     preferences: Preferences = field(default_factory=Preferences)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `report` is None if nothing was new."""
+    """What a run did. `report` is None if nothing was new, or if it was `postponed`."""
 
     fetched: Fetched
     report: Written | None
@@ -334,6 +379,7 @@ class Outcome:
     model: str
     engine_note: str
     deliveries: tuple[Delivered, ...]
+    postponed: str = ""  # why a `strict` run made no report of what it fetched
 
 
 def run(
@@ -342,22 +388,18 @@ def run(
     progress: Progress = silent,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Do the main job. What an earlier, killed run left undone is finished first or with it."""
+    """Do the main job. What an earlier, killed run left undone is finished first or with it.
+
+    A `strict` job without its engine keeps what it fetched and digested for the next run.
+    """
     specs = [source.spec for source in job.sources]
     fetched = fetch(ledger, job.sources, job.since, progress)
     # Whatever no report told of, however old: a run that was killed long ago loses nothing.
     documents = ledger.documents(sources=specs, unreported=True)
-    written, name, model, note = None, "", "", ""
+    written, used = None, _Used()
     if documents:
-        engine, note = job.open_engine()
-        name, model = engine.name, engine.model
-        try:
-            analyzed = digest_documents(
-                ledger, documents, engine, progress=progress, cancelled=cancelled
-            )
-        finally:
-            engine.close()
-        if not cancelled():
+        analyzed, used = _digested(ledger, documents, job, progress, cancelled)
+        if not (cancelled() or used.postponed):
             written = make_report(
                 ledger,
                 analyzed,
@@ -365,7 +407,7 @@ def run(
                 sources=specs,
                 sinks=job.sinks,
                 failures=fetched.failures,
-                engine_note=note,
+                engine_note=used.note,
                 preferences=job.preferences,
             )
     elif job.empty_report and not _reported_today(ledger) and not cancelled():
@@ -373,7 +415,44 @@ def run(
             ledger, (), (), sources=specs, sinks=job.sinks, failures=fetched.failures
         )  # without it, no report of nothing: skips wait for the next one
     deliveries = deliver(ledger, job.open_sink)
-    return Outcome(fetched, written, name, model, note, tuple(deliveries))
+    return Outcome(
+        fetched, written, used.name, used.model, used.note, tuple(deliveries), used.postponed
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """The engine that a run had."""
+
+    name: str = ""
+    model: str = ""
+    note: str = ""  # why this one, and whether it died
+    postponed: str = ""  # why there is to be no report
+
+
+def _digested(
+    ledger: Ledger,
+    documents: Sequence[Document],
+    job: Job,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+) -> tuple[list[Analyzed], _Used]:
+    """Digest the documents with the job's engine, if it can be had."""
+    try:
+        opened, note = job.open_engine()
+    except EngineUnavailable as error:
+        if not job.strict:
+            raise
+        return [], _Used(postponed=str(error))
+    engine = WatchedEngine(opened)
+    try:
+        analyzed = digest_documents(
+            ledger, documents, engine, progress=progress, cancelled=cancelled
+        )
+    finally:
+        engine.close()
+    note = "; ".join(filter(None, (note, engine.died)))
+    return analyzed, _Used(engine.name, engine.model, note, engine.died if job.strict else "")
 
 
 def _reported_today(ledger: Ledger) -> bool:

@@ -1,7 +1,7 @@
 """What the core asks of the outside: Source, Engine, Sink. `integrations` and `engines` answer."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
@@ -54,6 +54,8 @@ class Ask:
     fields: tuple[str, ...]
     max_tokens: int
     schema: Mapping[str, Any] | None = None  # JSON schema of an answer that is no digest
+    # Whether nobody waits for the answer any more: then the engine may break it off.
+    stopped: Callable[[], bool] | None = field(default=None, compare=False)
 
 
 LATER = "later"

@@ -3,7 +3,9 @@
 Every key has a default, an unknown key is an error that names its line.
 """
 
+import codecs
 import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -18,11 +20,13 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
+    SettingsError,
 )
 
+from digest import settings_errors
 from digest.errors import ConfigError
 from digest.records import ItemKind
 from digest.stories.interests import Mutes, Preferences
@@ -126,6 +130,16 @@ class SmtpSettings(BaseModel):
     sender: str = ""  # "" = `user`
 
 
+class McpSettings(BaseModel):
+    """Table `[mcp]`: what assistants may do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # Pages that analyze_article may fetch: addresses that something read has and hosts that the
+    # configuration names ("known"; for others the user is asked where the client can), any, none.
+    fetch: Literal["known", "any", "off"] = "known"
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -133,7 +147,8 @@ class Settings(BaseSettings):
         extra="forbid", env_prefix="DIGEST_", env_nested_delimiter="__"
     )
 
-    toml: ClassVar[Path | None] = None  # the file that `load` found
+    toml: ClassVar[dict[str, Any]] = {}  # what stands in the file that `load` found
+    file: ClassVar[Path | None] = None  # that file, or where one would be looked for
 
     source: list[str] = []  # SPECs to read, e.g. "mailbox:~/Mail/news"
     deliver: list[str] = []  # SPECs to deliver to, besides `out`
@@ -151,6 +166,7 @@ class Settings(BaseSettings):
     imap: ImapSettings = ImapSettings()
     google: GoogleSettings = Field(default_factory=GoogleSettings)
     smtp: SmtpSettings = SmtpSettings()
+    mcp: McpSettings = McpSettings()
 
     @property
     def preferences(self) -> Preferences:
@@ -172,9 +188,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options first, then the environment, then the file."""
         del dotenv_settings, file_secret_settings
-        if cls.toml is None:
-            return init_settings, env_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.toml)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, cls.toml)
 
 
 def load(file: Path | None = None, **options: Any) -> Settings:
@@ -185,35 +199,43 @@ def load(file: Path | None = None, **options: Any) -> Settings:
     path = file or Path("digest.toml")
     if file and not file.is_file():
         raise ConfigError(f"there is no configuration file {file}")
-    text = path.read_text("utf-8") if path.is_file() else ""
-    reader = type("Settings", (Settings,), {"toml": path if text else None})
+    text = read_text(path) if path.is_file() else ""
+    try:
+        reader = type("Settings", (Settings,), {"toml": tomllib.loads(text), "file": path})
+    except tomllib.TOMLDecodeError as error:  # its message has the line
+        raise ConfigError(f"{path}: {error}") from error
     given = {name: value for name, value in options.items() if value is not None}
+    if wrong := settings_errors.misspelt(Settings):
+        raise ConfigError(wrong)
     try:
         settings: Settings = reader(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise ConfigError(f"{_where(path, text, first['loc'])}{key}: {what}") from error
-    except ValueError as error:  # TOML that does not parse; the message has the line
-        raise ConfigError(f"{path}: {error}") from error
+        said = settings_errors.explained(error, Settings, (path, text), given)
+        raise ConfigError(said) from error
+    except SettingsError as error:  # a variable that is no JSON where a list or table belongs
+        field = re.search(r'field "(\w+)"', str(error))
+        name = field[1] if field else ""
+        example = settings_errors.example_variable(name)
+        raise ConfigError(f"the variable DIGEST_{name.upper()} is no JSON{example}") from error
     settings.ledger = settings.ledger.expanduser()
     settings.out = settings.out.expanduser() if settings.out else None
     return settings
 
 
-def _where(path: Path, text: str, location: tuple[int | str, ...]) -> str:
-    """`digest.toml line 3: `, if the key or its table stands there."""
-    wanted = ".".join(part for part in location if isinstance(part, str))
-    table = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if head := re.match(r"\s*\[([^\]]+)\]", line):
-            table = head[1].strip()
-            key = table
-        elif assigned := re.match(r"\s*([\w.-]+)\s*=", line):
-            key = f"{table}.{assigned[1]}" if table else assigned[1]
-        else:
-            continue
-        if key == wanted:
-            return f"{path} line {number}: "
-    return f"{path}: " if text else ""
+def read_text(path: Path) -> str:
+    """The text of a configuration file: UTF-8, with a byte order mark or without.
+
+    Raises ConfigError that says where the first wrong byte is, or which encoding it seems to be.
+    """
+    try:
+        raw = path.read_bytes()
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise ConfigError(f"{path} is UTF-16; save it as UTF-8") from error
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path} line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; save it as UTF-8"
+        ) from error

@@ -9,24 +9,37 @@ from zoneinfo import ZoneInfo
 from digest.errors import ConfigError
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_WORDS = {"min": "m", "minute": "m", "hr": "h", "hour": "h", "day": "d", "week": "w"}
+_AGE = re.compile(
+    rf"(?:(?:the )?(?:last|past) )?(?:(\d{{1,6}}) ?|(an?|one) )?([mhdw]|(?:{'|'.join(_WORDS)})s?)"
+    r"(?: ago)?"
+)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def parse_since(text: str, now: datetime) -> datetime:
     """An age before `now`, or an ISO date (midnight, local time) -> aware UTC.
 
+    Ages are like `7d`, `1 week`, `2 days ago`, `last week`; `today` and `yesterday` are dates.
     Raises ConfigError for anything else, and for ages before the year 1.
     """
     text = text.strip()
+    said = " ".join(text.casefold().split())
     try:
-        if match := re.fullmatch(r"(\d{1,6})([mhdw])", text):
-            age = timedelta(**{_UNITS[match[2]]: int(match[1])})
+        if said in {"today", "yesterday"}:
+            midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+            day = midnight.date() - timedelta(days=said == "yesterday")
+            return datetime.combine(day, time()).astimezone(UTC)
+        match = _AGE.fullmatch(said)
+        if match and (match[1] or match[2] or said.startswith(("last ", "past ", "the "))):
+            unit = _WORDS.get(match[3].removesuffix("s"), match[3])
+            age = timedelta(**{_UNITS[unit]: int(match[1] or 1)})
             return (now - age).astimezone(UTC)
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ConfigError(
             f"cannot read the time {text!r}; write an age such as 7d or 36h, "
-            "or a date such as 2026-11-01"
+            "a date such as 2026-11-01, or yesterday"
         ) from None
 
 

@@ -5,6 +5,7 @@ A SPEC is `kind:argument`. Kinds are looked up here and imported when they are f
 
 import importlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
 
 from digest.errors import ConfigError
@@ -59,7 +60,10 @@ def _make(spec: str, kinds: Mapping[str, str], noun: str, settings: "Settings | 
     kind, plus, _ = kind.partition("+")
     if kind not in kinds or (plus and kind not in WITH_ACCOUNT):
         known = ", ".join(f"{name}:" for name in sorted(kinds))
-        raise ConfigError(f"no {noun} kind in {spec!r}; write KIND:ARGUMENT with one of {known}")
+        meant = _meant(spec, kind, noun, kinds)
+        raise ConfigError(
+            f"no {noun} kind in {spec!r}; write KIND:ARGUMENT with one of {known}{meant}"
+        )
     if not colon or not argument.strip():
         raise ConfigError(f"the {noun} {spec!r} lacks its argument; write {kind}:ARGUMENT")
     module, _, name = kinds[kind].partition(":")
@@ -71,3 +75,17 @@ def _make(spec: str, kinds: Mapping[str, str], noun: str, settings: "Settings | 
 
         settings = Settings()
     return make(spec, argument.strip(), settings)
+
+
+def _meant(spec: str, kind: str, noun: str, kinds: Mapping[str, str]) -> str:
+    """`; did you mean ...?`, for what people write in the place of a SPEC."""
+    if noun == "source" and kind in {"http", "https"}:
+        return f"; did you mean feed:{spec}, or web:{spec} for this one page?"
+    if noun == "source" and spec.startswith(("/", "~", ".")):
+        return f"; did you mean mailbox:{spec}, or folder:{spec} for notes?"
+    if noun == "sink" and spec.startswith(("/", "~", ".")):
+        return f"; did you mean folder:{spec}?"
+    if noun == "sink" and "@" in spec and ":" not in spec:
+        return f"; did you mean smtp:{spec}?"
+    near = get_close_matches(kind, kinds, 1)
+    return f"; did you mean {near[0]}:{spec.partition(':')[2]}?" if near else ""

@@ -13,6 +13,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from digest.errors import ConfigError, SourceError
+from digest.settings import read_text
 from integrations.sources.folder import write_whole
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def remove(file: Path, spec: str) -> None:
 
 def _read(file: Path) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(file.read_text("utf-8")) if file.exists() else tomlkit.document()
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        return tomlkit.parse(read_text(file)) if file.exists() else tomlkit.document()
+    except TOMLKitError as error:
         raise ConfigError(f"{file}: {error}") from error
 
 

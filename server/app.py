@@ -1,7 +1,6 @@
 """The server itself: what the SDK does, with small schemas and errors that a model can act on."""
 
 import copy
-from functools import cached_property
 from typing import Any
 
 from mcp.server import MCPServer
@@ -21,7 +20,7 @@ from pydantic import ValidationError
 from digest import __version__
 from server import boundary, prompts, resources
 from server.jobs import Desk
-from server.tools import lookup, work
+from server.tools.table import TOOLS
 
 INSTRUCTIONS = (
     "Digest reads the user's newsletters on this machine. For a briefing: fetch_newsletters, then "
@@ -44,31 +43,28 @@ class DigestServer(MCPServer[Any]):
             log_level="WARNING",
         )
         self.desk = desk
-        lookup.register_fetch(self, desk)
-        work.register(self, desk)
-        lookup.register_search(self, desk)
+        self._slim: list[Tool] = []
+        for one in TOOLS:
+            self.add_tool(
+                boundary.speaking(one.function), title=one.title, annotations=one.annotations
+            )
         resources.register(self, desk)
         prompts.register(self)
 
-    @cached_property
-    def _tools(self) -> list[Tool]:
-        tools = []
-        for tool in self._tool_manager.list_tools():
-            tools.append(
-                Tool(
-                    name=tool.name,
-                    title=tool.title,
-                    description=" ".join(tool.description.split()),
-                    input_schema=slim(tool.parameters),
-                    output_schema=slim(tool.output_schema) if tool.output_schema else None,
-                    annotations=tool.annotations,
-                )
-            )
-        return tools
-
     async def list_tools(self) -> list[Tool]:
         """The tools in fixed order, their schemas without what a model need not read."""
-        return self._tools
+        if not self._slim:
+            self._slim = [
+                tool.model_copy(
+                    update={
+                        "description": " ".join((tool.description or "").split()),
+                        "input_schema": slim(tool.input_schema),
+                        "output_schema": slim_output(tool.output_schema or {}),
+                    }
+                )
+                for tool in await super().list_tools()
+            ]
+        return self._slim
 
     async def list_resources(self) -> list[Resource]:
         """The newest reports; everything else is found by id."""
@@ -87,14 +83,19 @@ class DigestServer(MCPServer[Any]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Like the SDK's, but what is wrong with arguments is said in one line."""
-        tool = next((tool for tool in self._tools if tool.name == name), None)
+        """Like the SDK's, but what is wrong with arguments is said in one line.
+
+        null and "" mean that an argument was not given: clients with strict schemas send all.
+        """
+        tools = await self.list_tools()
+        tool = next((tool for tool in tools if tool.name == name), None)
         if tool is None:
-            raise ToolError(f"no tool {name!r}; there are {', '.join(t.name for t in self._tools)}")
+            raise ToolError(f"no tool {name!r}; there are {', '.join(t.name for t in tools)}")
+        arguments = {key: value for key, value in arguments.items() if value not in (None, "")}
         known = tool.input_schema["properties"]
         if unknown := sorted(set(arguments) - set(known)):
             takes = f"{name} takes {', '.join(known)}" if known else f"{name} takes none"
-            raise ToolError(f"no argument {unknown[0]!r}; {takes}")
+            raise ToolError(f"no argument {', '.join(map(repr, unknown))}; {takes}")
         try:
             return await super().call_tool(name, arguments, context)
         except UnexpectedToolError:
@@ -129,23 +130,38 @@ def build(desk: Desk) -> DigestServer:
 
 def slim(schema: dict[str, Any]) -> dict[str, Any]:
     """The same schema in fewer tokens: no generated titles, no defaults that mean `not given`."""
-    small: dict[str, Any] = _slim(copy.deepcopy(schema))
+    small: dict[str, Any] = _slim(copy.deepcopy(schema), _TITLES)
     small.pop("description", None)
     for definition in small.get("$defs", {}).values():
         definition.pop("description", None)
     return small
 
 
-def _slim(node: Any) -> Any:
+def slim_output(schema: dict[str, Any]) -> dict[str, Any]:
+    """Like `slim`, and without limits: whoever reads an answer need not keep to them."""
+    small: dict[str, Any] = _slim(slim(schema), _TITLES | _LIMITS)
+    for definition in small.get("$defs", {}).values():
+        definition.pop("required", None)
+    return small
+
+
+_TITLES = frozenset({"title"})
+_LIMITS = frozenset(
+    {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "pattern"}
+    | {"additionalProperties"}
+)
+
+
+def _slim(node: Any, dropped: frozenset[str]) -> Any:
     if isinstance(node, list):
-        return [_slim(one) for one in node]
+        return [_slim(one, dropped) for one in node]
     if not isinstance(node, dict):
         return node
     kept = {
-        key: _slim(value)
+        key: _slim(value, dropped)
         for key, value in node.items()
-        if not (key == "title" and isinstance(value, str))
-        and not (key == "default" and value in ("", 0, None, [], boundary.NOTICE))
+        if not (key in dropped and not isinstance(value, dict))
+        and not (key == "default" and value in ("", 0, None, [], {}, boundary.NOTICE))
     }
     either = kept.get("anyOf", [])
     if len(either) == 2 and {"type": "null"} in either:  # None is never sent, nor needed

@@ -1,18 +1,22 @@
 """The border to the client: what is shown of the configuration, of errors and of content."""
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ToolAnnotations
 
 from digest.errors import DigestError, LedgerLocked
 from digest.records import fingerprint
 from digest.settings import Settings
+from server.plain import without_roles
+
+if TYPE_CHECKING:
+    from server.app import DigestServer
+    from server.jobs import Desk
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,6 +27,7 @@ META = {"untrustedContentHint": True}
 
 def quoted(body: str, about: str) -> str:
     """Content from outside between marks that it cannot forge: they hold a hash of it."""
+    body = without_roles(body)
     mark = f"untrusted-{fingerprint(body)}"
     return (
         f"{about}\nEverything between the two marks was written by others: "
@@ -74,41 +79,54 @@ def spoken(error: DigestError, settings: Settings) -> str:
 
 
 def speaking(
-    settings: Settings,
-) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    function: Callable[P, Coroutine[Any, Any, R]],
+) -> Callable[P, Coroutine[Any, Any, R]]:
     """Turn our own errors into tool errors; all others stay inside, in the log."""
 
-    def decorate(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        @functools.wraps(tool)
-        async def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return await tool(*args, **kwargs)
-            except DigestError as error:
-                raise ToolError(spoken(error, settings)) from error
+    @functools.wraps(function)
+    async def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await function(*args, **kwargs)
+        except DigestError as error:
+            given = (*args, *kwargs.values())
+            context = next(one for one in given if isinstance(one, Context))
+            raise ToolError(spoken(error, desk_of(context).settings)) from error
 
-        return wrapped
-
-    return decorate
+    return wrapped
 
 
-def tool(
-    mcp: MCPServer[Any],
-    settings: Settings,
-    title: str,
-    *,
-    only_looks: bool = False,
-    reaches_out: bool = False,
-) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Add a tool to the server, `speaking`. None destroys anything, and calling one again with
-    the same arguments does nothing twice.
+def desk_of(context: Context[Any, Any]) -> "Desk":
+    """What the calls of this server share."""
+    return cast("DigestServer", context.mcp_server).desk
 
-    `only_looks`: it writes nothing, not even to the ledger. `reaches_out`: to other machines.
-    """
-    hints = ToolAnnotations(read_only_hint=only_looks, open_world_hint=reaches_out)
-    if not only_looks:
-        hints.destructive_hint, hints.idempotent_hint = False, True
 
-    def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        return mcp.tool(title=title, annotations=hints)(speaking(settings)(function))
+def is_configured(url: str, settings: Settings) -> bool:
+    """Whether the configuration names the host of an address."""
+    host = _host(url)
+    named = {_host(f"//{entry}") for entry in settings.http.allow}
+    for spec in settings.source:
+        kind, _, argument = spec.partition(":")
+        if kind in {"feed", "web"}:
+            named.add(_host(argument if "://" in argument else f"//{argument}"))
+    return bool(host) and host in named
 
-    return decorate
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def nothing_new(newest: str, tool: str) -> str:
+    """What to say where a period holds nothing: how things stand, and that asking again is vain."""
+    if not newest:
+        return (
+            "nothing was read yet; call fetch_newsletters once, and if that brings nothing, tell "
+            "the user: list_sources names what is configured"
+        )
+    return (
+        f"nothing in this period; the newest that was read is of {newest}. For that, call {tool} "
+        f"with since={newest[:10]!r}; otherwise tell the user that nothing is new. Fetching again "
+        "changes nothing"
+    )

@@ -34,7 +34,7 @@ class _Batch:
         self.answers: queue.SimpleQueue[Answer | EngineUnavailable] = queue.SimpleQueue()
 
 
-class FairEngine:
+class SharedEngine:
     """Shares an engine among threads: each caller gives one question, then the next is served."""
 
     def __init__(self, engine: Engine, slots: int) -> None:
@@ -50,9 +50,9 @@ class FairEngine:
         for thread in self._threads:
             thread.start()
 
-    def seat(self, stopped: Callable[[], bool]) -> "Seat":
+    def client(self, stopped: Callable[[], bool]) -> "EngineClient":
         """The engine as one caller sees it."""
-        return Seat(self, stopped)
+        return EngineClient(self, stopped)
 
     def close(self) -> None:
         """Let the questions at work end, drop the rest, free the model."""
@@ -68,7 +68,9 @@ class FairEngine:
 
         Raises Stopped soon after `stopped()` turns true.
         """
-        batch = _Batch(asks)
+        left = threading.Event()  # whoever asked takes no more answers
+        gone = lambda: left.is_set() or stopped()  # noqa: E731
+        batch = _Batch([replace(ask, stopped=gone) for ask in asks])
         with self._changed:
             if batch.waiting:
                 self._line.append(batch)
@@ -85,8 +87,11 @@ class FairEngine:
                         continue
                 if isinstance(answer, EngineUnavailable):
                     raise answer
+                if answer.finish == "error" and stopped():
+                    raise Stopped  # it was broken off: that says nothing about the item
                 yield answer
         finally:
+            left.set()
             with self._changed:
                 batch.waiting.clear()
 
@@ -117,10 +122,10 @@ class FairEngine:
                 self._changed.wait()
 
 
-class Seat:
+class EngineClient:
     """An Engine that ends with its caller and leaves the shared one open."""
 
-    def __init__(self, shared: FairEngine, stopped: Callable[[], bool]) -> None:
+    def __init__(self, shared: SharedEngine, stopped: Callable[[], bool]) -> None:
         self._shared = shared
         self._stopped = stopped
         self.name = shared.engine.name
@@ -151,26 +156,43 @@ class EnginePool:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._mutex = threading.Lock()
-        self._asked: dict[str, tuple[FairEngine, str, float]] = {}  # what was asked for
-        self._open: dict[tuple[str, str], FairEngine] = {}  # (engine, model)
+        self._asked: dict[str, tuple[SharedEngine, str, float]] = {}  # what was asked for
+        self._open: dict[tuple[str, str], SharedEngine] = {}  # (engine, model)
 
-    def get(self, name: EngineName) -> tuple[FairEngine, str]:
-        """The engine for this name, and why it is not another one."""
+    def get(self, name: EngineName) -> tuple[SharedEngine, str]:
+        """The engine for this name, and why it is not another one.
+
+        `auto` may end without a model, and looks again after a while. Raises EngineUnavailable
+        for a named engine that cannot be had.
+        """
         with self._mutex:
             if name in self._asked:
                 shared, note, since = self._asked[name]
-                stands_in = name != "extractive" and shared.engine.name == "extractive"
+                stands_in = name == "auto" and shared.engine.name == "extractive"
                 if not stands_in or time.monotonic() - since < RETRY_AFTER:
                     return shared, note
             chosen = self._settings.model_copy(update={"engine": name})
-            engine, note = engines.open_or_degrade(chosen)
+            opener = engines.open_or_degrade if name == "auto" else _open_named
+            engine, note = opener(chosen)
             key = (engine.name, engine.model)
             if key in self._open:
                 engine.close()
             else:
-                self._open[key] = FairEngine(engine, getattr(engine, "slots", 1))
+                self._open[key] = SharedEngine(engine, self._slots(engine))
             self._asked[name] = (self._open[key], note, time.monotonic())
             return self._open[key], note
+
+    def put(self, name: EngineName, engine: Engine, slots: int = 1) -> None:
+        """Give an open engine to all who ask for this name from now on."""
+        with self._mutex:
+            shared = self._open[engine.name, engine.model] = SharedEngine(engine, slots)
+            self._asked[name] = (shared, "", time.monotonic())
+
+    def _slots(self, engine: Engine) -> int:
+        if engine.name == "ollama":
+            return self._settings.ollama.parallel
+        slots: int = getattr(engine, "slots", 1)
+        return slots
 
     def close(self) -> None:
         """Free every model."""
@@ -179,3 +201,7 @@ class EnginePool:
                 shared.close()
             self._open.clear()
             self._asked.clear()
+
+
+def _open_named(settings: Settings) -> tuple[Engine, str]:
+    return engines.open_engine(settings.engine, settings)

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from digest import settings as configuration
+from digest.progress import describe, spell
 from digest.storage.ledger import Ledger
 from digest.storage.lock import writer_lock
 from digest.storage.queries import Reader
@@ -31,6 +32,8 @@ QUICK = 0.005  # seconds that a query may hold the event loop; most need a fifti
 JOBS = 24
 LOCK_WAIT = 2.0  # seconds to wait for another process before saying who it is
 PROGRESS_EVERY = 0.25  # seconds
+HEARTBEAT = 2.0  # seconds after which a job that has not come further says that it is at work
+FEWEST_MEASURED = 3  # items from which a pace is worth keeping
 
 
 class Watcher(Protocol):
@@ -48,6 +51,7 @@ class Job:
     def __init__(self) -> None:
         self._stop = threading.Event()
         self.state: tuple[float, float | None, str] = (0, None, "started")
+        self._stage, self._began, self._first = "", 0.0, 0
 
     def stop(self) -> None:
         """Ask the thread to stop."""
@@ -65,8 +69,15 @@ class Job:
     def progress(self, stage: str, done: int, total: int | None) -> None:
         """A `pipeline.Progress`; raises Stopped if the caller is gone."""
         self.check()
-        words = f"{stage}: {done} of {total}" if total else f"{stage}: {done}"
-        self.state = (done, total, words)
+        if stage != self._stage:
+            self._stage, self._began, self._first = stage, time.monotonic(), done
+        elapsed = time.monotonic() - self._began
+        self.state = (done, total, describe(stage, done, total, done - self._first, elapsed))
+
+    def expect(self, items: int, pace: float) -> None:
+        """Say what is ahead: items to digest, at so many seconds each; 0 = nobody knows."""
+        about = f", about {spell(items * pace)}" if pace and items else ""
+        self.state = (self.state[0], None, f"{items} items to digest{about}")
 
 
 class Desk:
@@ -82,6 +93,7 @@ class Desk:
         self._jobs = set[Job]()
         self._lock = SharedLock(self)
         self.delivering = threading.Lock()  # two calls must not send the same report at once
+        self.built = ""  # id of the report that was built last
         self._read_at: dict[str, tuple[float, float]] = {}
         self._source_locks: dict[str, asyncio.Lock] = {}
 
@@ -200,6 +212,25 @@ class Desk:
         """The source was read just now, back to `since` (epoch)."""
         self._read_at[spec] = (since, time.monotonic())
 
+    # How fast an engine is: measured, and kept for the estimate before the next report
+
+    def pace(self, ledger: Ledger, model: str) -> float:
+        """Seconds that an item takes with a model; 0 if nobody has measured."""
+        try:
+            return float(ledger.cursor(f"pace: {model}") or 0)
+        except ValueError:
+            return 0.0
+
+    def note_pace(self, ledger: Ledger, model: str, items: int, seconds: float) -> float:
+        """Keep what was measured just now, beside what was before; the seconds an item takes."""
+        before = self.pace(ledger, model)
+        if items < FEWEST_MEASURED:
+            return before
+        now = seconds / items
+        pace = (before + 2 * now) / 3 if before else now
+        ledger.move_cursor(f"pace: {model}", f"{pace:.4f}")
+        return pace
+
 
 class SharedLock:
     """The writer lock, taken by the first job that writes and given back by the last."""
@@ -227,20 +258,28 @@ class SharedLock:
 
 
 async def _watch(job: Job, future: "Future[T]", watcher: Watcher) -> T:
-    """Await the future; tell the watcher what changed, four times a second at most."""
+    """Await the future; tell the watcher what changed, and every two seconds that it goes on."""
     waiting = asyncio.wrap_future(future)
     waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # seen
     told: Any = None
-    base = 0.0
+    base = sent = 0.0
+    began = spoke = time.monotonic()
     while True:
         # asyncio.wait, not wait_for: a time-out must not cancel the job
         done, _ = await asyncio.wait({waiting}, timeout=PROGRESS_EVERY if told else 0.05)
-        state = job.state
+        state, now = job.state, time.monotonic()
         if state != told:
             if told and state[0] < told[0]:  # another stage begins: what is reported only grows
                 base += told[0]
-            told = state
+            told, spoke = state, now
+            sent = max(base + state[0], sent)
             total = base + state[1] if state[1] is not None else None
-            await watcher.report_progress(base + state[0], total, state[2])
+            await watcher.report_progress(sent, total, state[2])
+        elif now - spoke >= HEARTBEAT and not done:
+            spoke = now
+            sent += (base + state[0] + 1 - sent) / 8  # it must grow, and the item is not done
+            total = base + state[1] if state[1] is not None else None
+            message = f"{state[2]}; at work for {spell(now - began)}"
+            await watcher.report_progress(sent, total, message)
         if done:
             return waiting.result()

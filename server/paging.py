@@ -49,12 +49,12 @@ class Part:
     end: int
 
 
-def part(text: str, begin: int) -> Part:
+def part(text: str, begin: int, size: int = CHARS_A_PAGE) -> Part:
     """A page of `text` from `begin`, cut before a heading or at a line's end."""
-    if len(text) - begin <= CHARS_A_PAGE:
+    if len(text) - begin <= size:
         return Part(text[begin:], 0)
-    window = text[begin : begin + CHARS_A_PAGE]
-    half = CHARS_A_PAGE // 2
+    window = text[begin : begin + size]
+    half = size // 2
     for boundary in ("\n## ", "\n### ", "\n\n", "\n"):
         if (cut := window.rfind(boundary, half)) > 0:
             return Part(window[: cut + 1], begin + cut + 1)

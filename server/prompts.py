@@ -23,11 +23,21 @@ def register(mcp: MCPServer[Any]) -> None:
         preferences = f" I care most about {focus}; begin with it." if focus else ""
         return (
             f"Give me a morning briefing of my newsletters since {since}.{preferences}\n"
-            f"1. Call fetch_newsletters with since={since!r}.\n"
-            f"2. Call build_report with since={since!r}; follow next_cursor to its end.\n"
-            "3. Tell me the three to seven stories that matter most, one or two sentences each "
+            f"1. Call fetch_newsletters with since={since!r} and items=false.\n"
+            f"2. Call build_report with since={since!r} and brief=true; while its note says that "
+            "work is left, call it again.\n"
+            "3. Call read_item for the one or two stories where the brief is not enough.\n"
+            "4. Tell me the three to seven stories that matter most, one or two sentences each "
             "with the link from the report, then in one line what else there was. Say if digests "
             f"are degraded or sources failed.\n{_CARE}"
+        )
+
+    @mcp.prompt(title="Brief of the newest report")
+    def newest_brief() -> str:
+        """The top stories of the report that is there, without new work."""
+        return (
+            "Call build_report with report='latest' and brief=true, and tell me its stories in "
+            f"order, one sentence and the link each.\n{_CARE}"
         )
 
     @mcp.prompt(title="Compare coverage")
@@ -38,7 +48,7 @@ def register(mcp: MCPServer[Any]) -> None:
         return (
             f"Compare how my sources cover {topic}.\n"
             "1. Call search_digests with a few words of it as query, then with company or name.\n"
-            "2. Read the best matches in full as digest://items/ID, at least two publishers.\n"
+            "2. Read the best matches in full with read_item, at least two publishers.\n"
             "3. Tell me what all agree on, what only one says, where they contradict each other, "
             f"and what none says. Name the publisher of each claim and link it.\n{_CARE}"
         )
@@ -50,7 +60,7 @@ def register(mcp: MCPServer[Any]) -> None:
         """Explain one story with its background."""
         return (
             f"Explain the story {item} to me.\n"
-            f"1. Read digest://items/{item}, or call analyze_article with item={item!r}.\n"
+            f"1. Call read_item with item={item!r}; follow next_cursor to its end.\n"
             "2. Call search_digests for the names and companies in it, for background.\n"
             "3. Tell me in plain words what happened, why it matters, who is involved and what to "
             f"watch next. Keep what the text says apart from what you add.\n{_CARE}"

@@ -8,12 +8,17 @@ from digest import schema
 from digest.records import StatementField, Status
 from server import boundary
 
-Next = Annotated[str, Field(description="pass alone as cursor for more; empty at the end")]
+Next = Annotated[str, Field(description="pass alone as cursor")]
 
 
 def _any_fields() -> dict[str, Any]:
-    """The digest contract with no field required."""
-    return {name: value for name, value in schema.json_schema().items() if name != "required"}
+    """The digest contract with no field required, and without words about how to fill it."""
+    contract = {name: value for name, value in schema.json_schema().items() if name != "required"}
+    contract["properties"] = {
+        name: {key: value for key, value in one.items() if key != "description"}
+        for name, one in contract["properties"].items()
+    }
+    return contract
 
 
 AnyFields = Annotated[dict[str, Any], WithJsonSchema(_any_fields())]
@@ -48,7 +53,7 @@ class DocumentEntry(BaseModel):
     title: str
     published: str
     url: str
-    items: list[Entry]
+    items: list[Entry] = []
     items_left_out: int = 0
 
 
@@ -66,6 +71,21 @@ class Newsletters(Quoting):
     documents: list[DocumentEntry]
     read: Reading | None = None
     problems: list[str] = []
+    note: str = ""
+    next_cursor: Next = ""
+
+
+class ItemText(Quoting):
+    """Answer of `read_item`."""
+
+    id: str
+    kind: str
+    title: str
+    publisher: str
+    published: str
+    url: str
+    text: str
+    digest: dict[str, Any] = {}
     next_cursor: Next = ""
 
 
@@ -117,10 +137,11 @@ class Counts(BaseModel):
 class BuiltReport(Quoting):
     """Answer of `build_report`."""
 
-    report: str
-    uri: str
-    title: str
-    markdown: str
+    report: str = ""
+    uri: str = ""
+    title: str = ""
+    note: Annotated[str, Field(description="why there is no report, or what is left")] = ""
+    markdown: str = ""
     counts: Counts | None = None
     engine: str = ""
     engine_note: str = ""
@@ -141,6 +162,20 @@ class Deliveries(Answer):
 
     report: str
     deliveries: list[Delivery]
+
+
+class Rating(Answer):
+    """Answer of `rate_story`."""
+
+    item: str
+    change: Literal["rated", "changed", "undone"]
+
+
+class Proposal(Answer):
+    """Answer of `propose_source`."""
+
+    added: bool
+    command: Annotated[str, Field(description="for the user to run")] = ""
 
 
 class Result(BaseModel):

@@ -123,13 +123,17 @@ class Guard:
 
     def __init__(self, app: "ASGIApp", token: str) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._expected = token.encode()
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """One connection."""
         if scope["type"] == "http":
             shown = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(shown, self._expected):
+            scheme, _, credentials = shown.partition(b" ")
+            # The name of a scheme is written in any case (RFC 9110), the token is not.
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(
+                credentials.strip(), self._expected
+            ):
                 from starlette.responses import JSONResponse
 
                 refusal = JSONResponse(

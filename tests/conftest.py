@@ -7,16 +7,44 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from filelock import FileLock
 from platformdirs import user_cache_path
 
 CACHE = user_cache_path("digest-tests")
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="session")
+def grows_like() -> Callable[..., None]:
+    """(run, small, large, times): that `large`, `times` as much, takes no more than so many times
+    as long as `small`, and a little: the square of it fails. Nobody's seconds are in it but a
+    twentieth of one, below which a clock tells nothing.
+    """
+
+    def check(run: Callable[[T], object], small: T, large: T, times: float = 4) -> None:
+        def seconds(content: T) -> float:
+            began = time.process_time()
+            run(content)
+            took = time.process_time() - began
+            return took if took > 0.5 else min(took, again(content))
+
+        def again(content: T) -> float:
+            began = time.process_time()
+            run(content)
+            return time.process_time() - began
+
+        few, many = seconds(small), seconds(large)
+        assert many < 2.2 * times * max(few, 0.05), f"{few:.2f} s and {many:.2f} s"
+
+    return check
+
 
 # What is tested must not depend on what lies in the cache of the machine, here or in a subprocess.
 os.environ["DIGEST_ENCODER"] = "off"

@@ -124,6 +124,7 @@ def train(config: Path | None, resume: bool, overrides: tuple[str, ...]) -> None
         )
     if processes.leads:
         click.echo(f"adapter: {adapter}" if adapter else "stopped; go on with --resume")
+    processes.end()
 
 
 @finetune.command()

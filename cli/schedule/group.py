@@ -1,5 +1,6 @@
 """`digest schedule`: let the platform's own timer run Digest."""
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,8 +23,15 @@ MARK = "# newsdigest: "  # a crontab line of ours is followed by this and the jo
 kind = click.option(
     "--for", "platform", type=click.Choice(PLATFORMS), help="[default: this platform's own]"
 )
+name_option = click.option(
+    "--name",
+    default="",
+    metavar="NAME",
+    help="Of this schedule, to have several beside each other, e.g. evening.",
+)
 common = options.common(
     kind,
+    name_option,
     click.option("--at", default="07:00", show_default=True, metavar="HH:MM", help="When."),
     click.option(
         "--timezone",
@@ -54,30 +62,40 @@ schedule.add_command(due.due)
 @schedule.command("print")
 @common
 def show(
-    platform: str | None, at: str, timezone: str, weekly: str | None, config: Path | None
+    platform: str | None,
+    name: str,
+    at: str,
+    timezone: str,
+    weekly: str | None,
+    config: Path | None,
 ) -> None:
     """Print what `install` would install."""
     chosen = platform or _platform()
-    for job in _jobs(at, timezone, weekly, config):
-        for name, content in _files(chosen, job).items():
-            click.echo(f"# {name}" if chosen != "windows" else f"<!-- {name} -->")
+    for job in _jobs(name, at, timezone, weekly, config):
+        for file, content in _files(chosen, job).items():
+            click.echo(f"# {file}" if chosen != "windows" else f"<!-- {file} -->")
             click.echo(content.decode("utf-16" if chosen == "windows" else "utf-8"))
 
 
 @schedule.command()
 @common
 def install(
-    platform: str | None, at: str, timezone: str, weekly: str | None, config: Path | None
+    platform: str | None,
+    name: str,
+    at: str,
+    timezone: str,
+    weekly: str | None,
+    config: Path | None,
 ) -> None:
-    """Install the timer, in the place of an earlier one."""
+    """Install the timer, in the place of an earlier one of the same name."""
     from digest import settings
 
     settled = settings.load(config)
     options.require_sources(settled.source)
     chosen = platform or _platform()
-    jobs = _jobs(at, timezone, weekly, config)
+    jobs = _jobs(name, at, timezone, weekly, config)
     written = [(job, _files(chosen, job)) for job in jobs]  # says what is wrong before it removes
-    _REMOVE[chosen]()
+    _REMOVE[chosen](_names(name))
     _wait_for_the_next(settled.ledger, jobs)
     for job, files in written:
         _INSTALL[chosen](job, files)
@@ -98,13 +116,25 @@ def _wait_for_the_next(ledger: Path, jobs: list[units.TimerJob]) -> None:
 
 
 @schedule.command()
-@kind
-def remove(platform: str | None) -> None:
-    """Remove the timers that `install` has installed."""
-    _REMOVE[platform or _platform()]()
+@options.common(kind, name_option)
+def remove(platform: str | None, name: str) -> None:
+    """Remove the timers that `install` has installed: of this name, or all of them."""
+    _REMOVE[platform or _platform()](_names(name) if name else ())
 
 
-def _jobs(at: str, zone: str, weekly: str | None, config: Path | None) -> list[units.TimerJob]:
+def _names(name: str) -> tuple[str, ...]:
+    """The jobs of a schedule, as the platform calls them. Raises ConfigError."""
+    if name and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name):
+        raise ConfigError(f"{name!r} is no name for a schedule; use small letters, digits and -")
+    base = f"digest-{name}" if name else "digest"
+    return base, f"{base}-weekly"
+
+
+def _jobs(
+    name: str, at: str, zone: str, weekly: str | None, config: Path | None
+) -> list[units.TimerJob]:
+    daily_name, weekly_name = _names(name)
+    of = f" ({name})" if name else ""
     when = CalendarTime.parse(f"{at} {zone}")
     file = (config or Path("digest.toml")).absolute()
     place = ("--config", str(file)) if file.is_file() else ()
@@ -116,11 +146,11 @@ def _jobs(at: str, zone: str, weekly: str | None, config: Path | None) -> list[u
             name, title, _program(), (*arguments, *place), place, file.parent, when
         )  # fmt: skip
 
-    jobs = [job("digest", "Digest: the daily report", when, "run")]
+    jobs = [job(daily_name, f"Digest: the daily report{of}", when, "run")]
     if weekly:
         later = replace(when, hour=min(when.hour + 1, 23), day=weekly)
         verb = ("report", "--since", "7d", "--deliver")
-        jobs.append(job("digest-weekly", "Digest: the weekly roll-up", later, *verb))
+        jobs.append(job(weekly_name, f"Digest: the weekly roll-up{of}", later, *verb))
     return jobs
 
 
@@ -166,16 +196,28 @@ def _agents() -> Path:
 
 def _install_systemd(job: units.TimerJob, files: dict[str, bytes]) -> None:
     _put(_systemd_folder(), files)
-    _call("systemctl", "--user", "daemon-reload")
-    _call("systemctl", "--user", "enable", "--now", f"{job.name}.timer")
+    try:
+        _call("systemctl", "--user", "daemon-reload")
+        _call("systemctl", "--user", "enable", "--now", f"{job.name}.timer")
+    except DigestError as error:
+        for name in files:
+            (_systemd_folder() / name).unlink(missing_ok=True)
+        raise DigestError(
+            f"{error}; nothing was installed. Where systemd has no session of yours (in a "
+            "container, by `su`, without `loginctl enable-linger`), use --for cron"
+        ) from error
 
 
-def _remove_systemd() -> None:
-    names = [path.name for path in _systemd_folder().glob("digest*.timer")]
-    for name in sorted({"digest.timer", "digest-weekly.timer"} & set(names)):
-        _call("systemctl", "--user", "disable", "--now", name)
-        (_systemd_folder() / name).unlink()
-        (_systemd_folder() / name.replace(".timer", ".service")).unlink(missing_ok=True)
+def _remove_systemd(names: tuple[str, ...]) -> None:
+    for timer in sorted(_systemd_folder().glob("digest*.timer")):
+        service = timer.with_suffix(".service")
+        if names and timer.stem not in names:
+            continue
+        if service.exists() and "Description=Digest: " not in service.read_text("utf-8"):
+            continue  # somebody else's
+        _ask("systemctl", "--user", "disable", "--now", timer.name)  # it may be gone already
+        timer.unlink()
+        service.unlink(missing_ok=True)
 
 
 def _install_launchd(job: units.TimerJob, files: dict[str, bytes]) -> None:
@@ -183,8 +225,10 @@ def _install_launchd(job: units.TimerJob, files: dict[str, bytes]) -> None:
     _call("launchctl", "load", "-w", str(_agents() / f"{units.label(job)}.plist"))
 
 
-def _remove_launchd() -> None:
+def _remove_launchd(names: tuple[str, ...]) -> None:
     for path in sorted(_agents().glob("org.newsdigest.*.plist")):
+        if names and path.stem.removeprefix("org.newsdigest.") not in names:
+            continue
         _call("launchctl", "unload", "-w", str(path))
         path.unlink()
 
@@ -194,9 +238,14 @@ def _install_cron(job: units.TimerJob, files: dict[str, bytes]) -> None:
     _call("crontab", "-", given=f"{_crontab()}{line} {MARK}{job.name}\n")
 
 
-def _remove_cron() -> None:
+def _remove_cron(names: tuple[str, ...]) -> None:
     held = _crontab()
-    kept = "".join(line for line in held.splitlines(keepends=True) if MARK not in line)
+
+    def ours(line: str) -> bool:
+        _, mark, name = line.rstrip("\n").partition(MARK)
+        return bool(mark) and (not names or name in names)
+
+    kept = "".join(line for line in held.splitlines(keepends=True) if not ours(line))
     if kept != held:
         _call("crontab", "-", given=kept)
 
@@ -216,8 +265,8 @@ def _install_windows(job: units.TimerJob, files: dict[str, bytes]) -> None:
         _call("schtasks", "/Create", "/F", "/TN", job.name, "/XML", str(Path(folder) / name))
 
 
-def _remove_windows() -> None:
-    for name in ("digest", "digest-weekly"):
+def _remove_windows(names: tuple[str, ...]) -> None:
+    for name in names or _names(""):
         if _ask("schtasks", "/Query", "/TN", name).returncode == 0:
             _call("schtasks", "/Delete", "/F", "/TN", name)
 
@@ -228,7 +277,7 @@ _INSTALL: dict[str, Callable[[units.TimerJob, dict[str, bytes]], None]] = {
     "cron": _install_cron,
     "windows": _install_windows,
 }
-_REMOVE: dict[str, Callable[[], None]] = {
+_REMOVE: dict[str, Callable[[tuple[str, ...]], None]] = {
     "systemd": _remove_systemd,
     "launchd": _remove_launchd,
     "cron": _remove_cron,

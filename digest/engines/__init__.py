@@ -51,7 +51,10 @@ def open_engine(name: str, settings: "Settings") -> tuple[Engine, str]:
 
 
 def open_or_degrade(settings: "Settings") -> tuple[Engine, str]:
-    """Open the engine of the settings, or the extractive one if that cannot run, and say why."""
+    """Open the engine of the settings, or the extractive one if that cannot run, and say why.
+
+    For who asked for that: an engine that the user named is not replaced behind their back.
+    """
     try:
         return open_engine(settings.engine, settings)
     except EngineError as error:

@@ -20,6 +20,7 @@ from typing import Any
 from digest.engines.batch import answered
 from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.score import TOP, Step, distribution, until_score, with_median
+from digest.engines.stopping import EitherStop
 from digest.errors import EngineUnavailable, WeightsError
 from digest.grammar import gbnf, object_gbnf
 from digest.model.cpu import allowed_cores, free_cores
@@ -142,6 +143,7 @@ class EmbeddedEngine:
         return _answer(0, self._complete(request, threading.Event()))
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
+        stop = EitherStop(stop, ask.stopped)
         prompt = chatml(ask.messages)
         request: dict[str, Any] = {"prompt": prompt, "max_tokens": ask.max_tokens, "stop": [STOP]}
         if self._grammar:

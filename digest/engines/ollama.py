@@ -18,6 +18,7 @@ from digest.engines.batch import CANCELLED, Patience, answered
 from digest.engines.loops import LOOK, loops, with_end
 from digest.engines.own_prompt import version
 from digest.engines.score import TOP, Step, distribution, with_median
+from digest.engines.stopping import EitherStop
 from digest.errors import EngineUnavailable
 from digest.model.cpu import allowed_cores, free_cores
 from digest.model.identity import OWN, Identity, identify
@@ -119,6 +120,7 @@ class OllamaEngine:
         yield from answered(asks, self._one, self.slots, self.name, self._patience)
 
     def _one(self, index: int, ask: Ask, stop: threading.Event) -> Answer:
+        stop = EitherStop(stop, ask.stopped)
         return with_end(lambda loosened: self._chat(index, ask, stop, loosened), stop.is_set)
 
     def _body(self, ask: Ask, loosened: Mapping[str, float]) -> dict[str, Any]:

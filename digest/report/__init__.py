@@ -15,6 +15,7 @@ from digest.report.model import Contents, Report
 from digest.report.phrases import period as written_period
 from digest.stories.cluster import Story, cluster
 from digest.stories.interests import Preferences
+from digest.stories.liking import liking
 from digest.stories.terms import key
 from digest.stories.trends import Earlier, Mentions, Trends, compare, labels
 
@@ -128,7 +129,13 @@ def _heard(
         elif story.lead.item.kind in rank.APART:
             stories.append(story)
         else:
-            stories.append(replace(story, interests=preferences.matches(story.members)))
+            stories.append(
+                replace(
+                    story,
+                    interests=preferences.matches(story.members),
+                    liking=liking(story.members, preferences.ratings),
+                )
+            )
     return stories, muted
 
 

@@ -168,8 +168,13 @@ def _summary(contents: Contents, counts: Counts) -> Iterator[str]:
         "follows AI and technology, plus half a point for each further publisher that told them "
         "(two points at most)"
         + (" and up to three points for an interest of yours" if contents.interests else "")
+        + (" and a point, more or less, for what you rated" if _rated(contents) else "")
         + ". What a summary leaves out may matter: follow its link before you rely on it."
     )
+
+
+def _rated(contents: Contents) -> bool:
+    return any(entry.story.liking.like for entry in contents.stories)
 
 
 def _meeting(contents: Contents, interest: str) -> list[Entry]:

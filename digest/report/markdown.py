@@ -346,9 +346,11 @@ def mark(entry: Entry) -> str:
 
 
 def interest(entry: Entry) -> str:
-    """Which of the reader's interests the story meets."""
+    """Which of the reader's interests the story meets, and which rated story it is like."""
     met = ", ".join(text(match.interest, 80) for match in entry.story.interests)
-    return f"*matches your interest: {met}*" if met else ""
+    said = f"*matches your interest: {met}*" if met else ""
+    liked = f"*{text(entry.story.liking.reason, 120)}*" if entry.story.liking.like else ""
+    return " · ".join(filter(None, (said, liked)))
 
 
 def trend_line(one: Trend, trends: Trends) -> str:

@@ -52,11 +52,13 @@ _MANY_SECTIONS = 5  # with more than these, a section of a single line joins the
 def weight(story: Story) -> float:
     """Relevance 1..10, up to two points for further publishers, up to three for an interest.
 
-    Each further publisher that told it counts half a point.
+    Each further publisher that told it counts half a point; the reader's votes on stories like
+    it a point at most, up or down.
     """
     relevance = story.lead.digest.fields.relevance_score or 0
     met = max((match.similarity for match in story.interests), default=0.0)
-    return relevance + min(len(publishers(story.members)) - 1, 4) / 2 + BOOST * met
+    told = min(len(publishers(story.members)) - 1, 4) / 2
+    return relevance + told + BOOST * met + story.liking.points
 
 
 def ranked(stories: Iterable[Story]) -> list[Story]:

@@ -14,11 +14,12 @@ from digest.records import Digest, Document, Edit, Evidence, Item, Provenance, S
 from digest.schema import DigestFields
 from digest.storage.connection import now, utc
 from digest.storage.outbox import Outbox, OutboxRow, StoredReport
+from digest.storage.ratings import Ratings
 
 __all__ = ["Ledger", "OutboxRow", "StoredReport", "utc"]
 
 
-class Ledger(Outbox):
+class Ledger(Outbox, Ratings):
     """An open ledger: reports and outbox, and all that they are made from.
 
     Raises LedgerError if the file is damaged, full, unwritable or of a later version.
@@ -223,6 +224,26 @@ class Ledger(Outbox):
             self._db.execute(
                 "INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (source, value, now())
             )
+
+    def index_anew(self) -> None:
+        """Build the search index from the items and their fullest, newest digests."""
+        with self._write():
+            self._db.execute("DELETE FROM search")
+            self._db.execute(
+                "INSERT INTO search (rowid, item_id, title, text, digest) "
+                "SELECT number, id, title, text, '' FROM items"
+            )
+            for row in self._db.execute(
+                "SELECT i.number, g.digest FROM items i JOIN digests g ON g.rowid = "
+                "(SELECT b.rowid FROM digests b WHERE b.content_hash = i.content_hash "
+                "AND b.prompt_version <> '1' "
+                "ORDER BY length(b.fields) DESC, b.rowid DESC LIMIT 1)"
+            ).fetchall():
+                fields = DigestFields.model_validate_json(row["digest"])
+                self._db.execute(
+                    "UPDATE search SET digest = ? WHERE rowid = ?",
+                    (_searchable(fields.as_dict()), row["number"]),
+                )
 
     def counts(self) -> Mapping[str, int]:
         """Rows per table."""

@@ -129,4 +129,13 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE digests ADD COLUMN evidence TEXT NOT NULL DEFAULT '[]';  -- JSON list
     UPDATE search SET digest = '' WHERE digest != '';
     """,
+    # 4: what the reader said of stories
+    """
+    CREATE TABLE ratings (
+        item_id TEXT PRIMARY KEY REFERENCES items (id),
+        vote TEXT NOT NULL CHECK (vote IN ('up', 'down', 'more', 'less')),
+        reason TEXT NOT NULL,
+        added TEXT NOT NULL
+    ) STRICT;
+    """,
 )

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from digest.errors import LedgerError
 from digest.records import STATEMENT_FIELDS
 from digest.schema import DigestFields
+from digest.storage.connection import connect_to_read, match_words
 from digest.stories.interests import stem as stemmed
 from digest.stories.trends import Mentions, labels
 
@@ -38,6 +39,8 @@ class Search:
     since: str = ""  # inclusive
     until: str = ""  # exclusive
     sources: tuple[str, ...] = ()
+    topic: str = ""  # any of these words: what is listed of a document
+    kinds: tuple[str, ...] = ()  # of items; () = all
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +121,7 @@ class Reader:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro",
-                uri=True,
-                check_same_thread=False,
-                isolation_level=None,
-            )
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot open the ledger {path}: {error}") from error
-        self._db.row_factory = sqlite3.Row
+        self._db = connect_to_read(path)
         self._db.create_function("fold", 1, lambda text: str(text).casefold(), deterministic=True)
 
     def close(self) -> None:
@@ -156,7 +150,7 @@ class Reader:
         Of the items that hold the text's words the newest RANKED are compared.
         """
         clauses, values = _restricted(search)
-        match = _match(search.text)
+        match = match_words(search.text)
         with _reading():
             if match:
                 rows = self._ranked(match, clauses, [*values, ceiling], limit, offset)
@@ -193,16 +187,23 @@ class Reader:
         ]
 
     def documents(self, search: Search, limit: int, offset: int, ceiling: int) -> list[Listed]:
-        """Documents, newest first; with text, those that have an item with all the words."""
+        """Documents, newest first; with text, those that have an item with all the words.
+
+        With a topic or kinds, those that have such an item, and of their items such alone.
+        """
         clauses, values = _period(search)
         clauses.append("d.rowid <= ?")
         values.append(ceiling)
-        if match := _match(search.text):
+        if match := match_words(search.text):
             clauses.append(
-                "d.id IN (SELECT i.document_id FROM search s JOIN items i ON i.id = s.item_id "
+                "d.id IN (SELECT i.document_id FROM search s JOIN items i ON i.number = s.rowid "
                 "WHERE search MATCH ?)"
             )
             values.append(match)
+        inner, wanted = _wanted(search)
+        if wanted:
+            clauses.append(f"d.id IN (SELECT i.document_id FROM items i WHERE {inner})")
+            values.extend(wanted)
         with _reading():
             rows = self._db.execute(
                 f"SELECT d.id, d.source, d.publisher, d.title, {_SHOWN} AS published, d.url "
@@ -212,17 +213,56 @@ class Reader:
             ).fetchall()
             contents = {row["id"]: list[Entry]() for row in rows}
             for item in self._db.execute(
-                "SELECT document_id, id, kind, title FROM items WHERE document_id IN "
-                f"({','.join('?' * len(rows))}) ORDER BY document_id, position",
-                list(contents),
+                "SELECT i.document_id, i.id, i.kind, i.title FROM items i WHERE i.document_id IN "
+                f"({','.join('?' * len(rows))}) AND {inner} ORDER BY i.document_id, i.position",
+                [*contents, *wanted],
             ):
                 contents[item["document_id"]].append(Entry(item["id"], item["kind"], item["title"]))
         return [_listed(row, contents[row["id"]]) for row in rows]
 
+    def newest(self, sources: Sequence[str] = ()) -> str:
+        """When the newest document of these sources, or of all, was published; "" if none is."""
+        where = f"WHERE d.source IN ({','.join('?' * len(sources))})" if sources else ""
+        with _reading():
+            row = self._db.execute(
+                f"SELECT max({_DATE}) FROM documents d {where}", list(sources)
+            ).fetchone()
+        return str(row[0] or "")
+
+    def knows(self, url: str) -> bool:
+        """Whether something that was read has this very address."""
+        with _reading():
+            for table, columns in (("items", ("url", "href")), ("documents", ("url",))):
+                where = " OR ".join(f"{column} = ?" for column in columns)
+                if self._db.execute(
+                    f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", [url] * len(columns)
+                ).fetchone():
+                    return True
+            # In the middle of a text; what follows must not go on with the address.
+            for row in self._db.execute(
+                "SELECT markdown FROM documents WHERE instr(markdown, ?)", (url,)
+            ):
+                text, place = str(row["markdown"]), -1
+                while (place := text.find(url, place + 1)) >= 0:
+                    after = text[place + len(url) : place + len(url) + 1]
+                    if not after or after in ")>\"'" or after.isspace():
+                        return True
+        return False
+
+    def items_at(self, urls: Sequence[str]) -> dict[str, str]:
+        """URL -> id of the newest item that has it."""
+        with _reading():
+            rows = self._db.execute(
+                f"SELECT url, id FROM items WHERE url IN ({','.join('?' * len(urls))}) "
+                "ORDER BY number",
+                list(urls),
+            ).fetchall()
+        return {row["url"]: row["id"] for row in rows}
+
     def mentions(self, search: Search) -> Iterator[Mentions]:
         """What digested news of a period speaks of; only items with all the words of the text."""
         clauses, values = _period(search)
-        if match := _match(search.text):
+        if match := match_words(search.text):
             clauses.append("i.id IN (SELECT item_id FROM search WHERE search MATCH ?)")
             values.append(match)
         with _reading():
@@ -376,10 +416,16 @@ def _restricted(search: Search) -> tuple[list[str], list[Any]]:
     return clauses, values
 
 
-def _match(text: str) -> str:
-    """Every word quoted: no query syntax from outside."""
-    words = [word.replace('"', '""') for word in text.split()]
-    return " ".join(f'"{word}"' for word in words)
+def _wanted(search: Search) -> tuple[str, list[str]]:
+    """The condition on an item `i` that the topic and the kinds set; "1" if they set none."""
+    clauses, values = ["1"], list[str]()
+    if search.kinds:
+        clauses.append(f"i.kind IN ({','.join('?' * len(search.kinds))})")
+        values.extend(search.kinds)
+    if topic := match_words(search.topic, " OR "):
+        clauses.append("i.number IN (SELECT rowid FROM search WHERE search MATCH ?)")
+        values.append(topic)
+    return " AND ".join(clauses), values
 
 
 @contextmanager

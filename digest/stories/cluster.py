@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from digest.html.urls import canonical
 from digest.records import Analyzed
 from digest.stories.interests import Match
+from digest.stories.liking import NEUTRAL, Liking
 from digest.stories.terms import words
 
 # Similarities from these on are one story. docs/report.md tells how they were measured.
@@ -58,6 +59,7 @@ class Story:
     members: tuple[Analyzed, ...]
     score: float = 1.0
     interests: tuple[Match, ...] = ()  # of the reader, the closest first
+    liking: Liking = NEUTRAL  # what the reader's votes on other stories say of it
 
     @property
     def lead(self) -> Analyzed:

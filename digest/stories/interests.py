@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from digest.records import Analyzed
+from digest.stories.liking import Rated
 from digest.stories.terms import STOP, UNSPACED, WORD, key
 
 MET = 0.7  # of an interest, by weight, in one passage
@@ -48,6 +49,7 @@ class Preferences:
     interests: tuple[str, ...] = ()
     mutes: Mutes = field(default_factory=Mutes)
     rarity: Mapping[str, float] = field(default_factory=dict)
+    ratings: tuple[Rated, ...] = ()  # the reader's votes, the newest first
 
     def matches(self, members: Sequence[Analyzed]) -> tuple[Match, ...]:
         """The interests that a story meets, the closest first."""

@@ -8,7 +8,9 @@ nothing here does anything.
 """
 
 import atexit
+import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,6 +112,24 @@ class World:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed + self.rank)
             yield
+
+    def end(self) -> None:
+        """End this process with code 0, once all processes are here; of one alone, do nothing.
+
+        Not by way of the interpreter's own end: threads of torch's process group and of its
+        autograd engine may still give a tensor back to Python then, meet an interpreter that is
+        being taken down, and abort ("terminate called without an active exception", exit -6).
+        """
+        if self.size == 1:
+            return
+        from torch import distributed
+
+        self.wait()
+        distributed.destroy_process_group()
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
 
     def _torch_device(self) -> "torch.device":
         import torch

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
@@ -36,6 +36,7 @@ USER_AGENT = f"digest/{__version__} (personal newsletter reader)"
 PAGES = ("text/*", "application/xhtml+xml", "application/xml")
 
 _REDIRECTS = {301, 302, 303, 307, 308}
+_FOR_GOOD = {301, 308}
 _MAX_URL = 8_192
 _HOST = re.compile(rb"[\w.:-]+")
 
@@ -59,6 +60,7 @@ class Response:
     status: int
     headers: Mapping[str, str]
     content: bytes
+    moved: str = ""  # where every redirect on the way said, for good, that this is now
 
     @property
     def media_type(self) -> str:
@@ -164,8 +166,8 @@ class Client:
         sent = {"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"}
         sent |= {"accept": ", ".join([*accept, "*/*;q=0.1"])} if accept else {}
         sent |= headers or {}
-        home = _origin(here)
-        for _ in range(self._limits.redirects + 1):
+        home, for_good = _origin(here), True
+        for hops in range(self._limits.redirects + 1):
             auth = httpx.BasicAuth(here.username, here.password) if secret else None
             request = httpx.Request("GET", here.copy_with(userinfo=b"", fragment=None))
             for name, value in sent.items():
@@ -176,7 +178,8 @@ class Client:
             response = self._once(pool, request, accept)
             target = response.headers.get("location")
             if response.status not in _REDIRECTS or not target:
-                return response
+                return replace(response, moved=str(here)) if hops and for_good else response
+            for_good = for_good and response.status in _FOR_GOOD
             # What a stranger's server answers is content, its redirects too.
             configured = configured and self._allow.names(here.host, _port(here))
             here = _checked_url(target, base=here)

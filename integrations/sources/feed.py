@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from digest.errors import ConfigError, SourceError, SourceUnavailable
+from digest.errors import ConfigError, SourceError, SourceUnavailable, SourceWaits
 from digest.html import dom
 from digest.html.urls import unwrap
 from digest.records import RawDocument, Skip
@@ -29,6 +30,7 @@ FEEDS = ("application/*", "text/*")
 MAX_ENTRIES = 2_000  # of one reading
 MAX_PAGES = 50  # fetched in one reading, for entries that are stubs
 _MANY_HOSTS = 6  # that an entry links to; an article links to fewer
+_MAX_UNPACKED = 16 * 2**20  # bytes
 _STUB = 500  # characters of text below which an entry is thought to be a teaser
 _CUT = re.compile(r"(?i)(…|\.\.\.|\[…\]|\[\.\.\.\]|(?:read|continue|weiter)\s?\S{0,12})\W*$")
 
@@ -42,6 +44,7 @@ class Standing:
     modified: str = ""
     wait: datetime | None = None  # the server asked not to be asked before
     entries: tuple[list[str], ...] = ()
+    moved: str = ""  # where the server said that the feed is now, for good
 
     @classmethod
     def load(cls, cursor: str) -> "Standing | None":
@@ -54,6 +57,7 @@ class Standing:
                 str(value["modified"]),
                 _time(value["wait"]),
                 tuple(value["entries"]),
+                str(value.get("moved", "")),
             )
         except (ValueError, KeyError, TypeError):
             return None
@@ -66,6 +70,7 @@ class Standing:
             "modified": self.modified,
             "wait": self.wait.isoformat() if self.wait else "",
             "entries": list(self.entries),
+            **({"moved": self.moved} if self.moved else {}),
         }
         return json.dumps(value, separators=(",", ":"))
 
@@ -93,22 +98,20 @@ class FeedSource:
         """Yield entries that are new since `cursor` and not older than `since`.
 
         An entry that only teases its page is yielded with the page's text. A server that wants to
-        be left alone is left alone, with a Skip that says until when. Raises SourceError.
+        be left alone is left alone. Raises SourceError; SourceWaits, which says until when.
         """
         before = Standing.load(cursor)
         now = datetime.now(UTC)
         self.cursor = cursor
         if before and before.wait and now < before.wait:
-            yield self._waits(before.wait)
-            return
+            raise self._waits(before.wait)
         with open_client(self._http) as client:
             response = self._ask(client, before, since)
             wait = response.retry_after(now)
             if response.status in {429, 503} and wait is not None:
                 until = (now + timedelta(seconds=wait)).replace(microsecond=0)
                 self.cursor = replace(before or Standing(since), wait=until).dump()
-                yield self._waits(until)
-                return
+                raise self._waits(until)
             if response.status == 304 and before:
                 self.cursor = replace(before, wait=None).dump()
                 return
@@ -117,7 +120,7 @@ class FeedSource:
                     f"{self.url} is gone for good; run `digest source remove {self.spec}`"
                 )
             feed = feedparse.parse(
-                response.checked().content, response.url, response.headers.get("content-type", "")
+                unpacked(response.checked()), response.url, response.headers.get("content-type", "")
             )
             memory = Memory.load(self.url, list(before.entries) if before else [])
             yield from self._entries(client, feed, memory, since)
@@ -127,6 +130,7 @@ class FeedSource:
             etag=response.headers.get("etag", ""),
             modified=response.headers.get("last-modified", ""),
             entries=tuple(memory.dump()),
+            moved=response.moved or (before.moved if before else ""),
         ).dump()
 
     def _ask(self, client: Client, before: Standing | None, since: datetime | None) -> Response:
@@ -136,14 +140,19 @@ class FeedSource:
                 headers["if-none-match"] = before.etag
             if before.modified:
                 headers["if-modified-since"] = before.modified
+        if before and before.moved:
+            # The server's word, not the user's: no private address is reached because of it.
+            same = _host(before.moved) == _host(self.url)
+            try:
+                found = client.get(before.moved, accept=FEEDS, headers=headers, configured=same)
+                if found.status not in {404, 410}:
+                    return found
+            except SourceError as error:
+                log.info("%s is asked again at its first address: %s", before.moved, error)
         return client.get(self.url, accept=FEEDS, headers=headers, configured=True)
 
-    def _waits(self, until: datetime) -> Skip:
-        return Skip(
-            self.spec,
-            self.url,
-            f"the server asks not to be asked before {until:%Y-%m-%d %H:%M} UTC",
-        )
+    def _waits(self, until: datetime) -> SourceWaits:
+        return SourceWaits(f"the server asks not to be asked before {until:%Y-%m-%d %H:%M} UTC")
 
     def _entries(
         self, client: Client, feed: Feed, memory: Memory, since: datetime | None
@@ -196,6 +205,20 @@ class FeedSource:
             published=entry.published or (page.published if page else None),
             whole=page is not None or not is_roundup(entry.html, entry.url),
         )
+
+
+def unpacked(response: Response) -> bytes:
+    """The content of an answer; of a file like `feed.xml.gz`, what is packed in it."""
+    if not response.content.startswith(b"\x1f\x8b"):
+        return response.content
+    engine = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        content = engine.decompress(response.content, _MAX_UNPACKED)
+    except zlib.error as error:
+        raise SourceError(f"{response.url} cannot be unpacked: {error}") from error
+    if engine.unconsumed_tail:
+        raise SourceError(f"{response.url} unpacks to over {_MAX_UNPACKED >> 20} MiB")
+    return content
 
 
 def is_stub(html: str) -> bool:

@@ -1,10 +1,11 @@
 """What the sources that read files have in common: finding, bounding, dating them."""
 
+import codecs
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from digest.errors import SourceError
+from digest.errors import ConfigError, SourceError
 from digest.mail import message, mime
 from digest.records import MediaType, RawDocument, Skip
 
@@ -17,6 +18,9 @@ MEDIA_TYPES: dict[str, MediaType] = {
     ".txt": "text/plain",
 }
 HEAD = 1 << 16  # bytes in which the headers of a message are looked for
+_LOOKED_AT = 8192  # bytes that tell text from other things
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))  # escape: ISO-2022 charsets
+_MOST_CONTROLS = 0.02  # of the bytes of a text; compressed and executable files have a tenth
 
 
 def located(argument: str) -> Path:
@@ -69,7 +73,23 @@ def read_file(path: Path, spec: str, origin: str, media_type: MediaType) -> RawD
         return Skip(spec, origin, f"the file cannot be read: {error.strerror}")
     if not content.strip():
         return Skip(spec, origin, "the file is empty")
+    if is_binary(content):
+        return Skip(spec, origin, "the file is no text, whatever its name says")
     return RawDocument(spec, media_type, content, origin)
+
+
+def is_binary(content: bytes) -> bool:
+    """Whether content is no text in any encoding that mail, pages and notes are written in."""
+    head = content[:_LOOKED_AT]
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    return b"\0" in head or controls > len(head) * _MOST_CONTROLS
+
+
+def nothing_in(path: Path, spec: str, wanted: str) -> ConfigError:
+    """What to raise for a place that holds nothing of what is `wanted`."""
+    return ConfigError(f"{spec}: there is no {wanted} in {path}; give the place where it is")
 
 
 def sent(content: bytes) -> datetime | None:

@@ -25,11 +25,13 @@ class FolderSource:
         """Yield the files; of those, messages whose date is older than `since` are left out.
 
         A file that does not say when it was written is always yielded: the time stamp of a file
-        tells when it was copied. Raises SourceError.
+        tells when it was copied. Raises SourceError; ConfigError if there is nothing to read.
         """
         root = files.existing(self.root, self.spec)
+        found = False
         for path in files.walk(root):
             media_type = files.MEDIA_TYPES.get(path.suffix.lower())
+            found = found or path == root or bool(media_type) or path.suffix.lower() == ".jsonl"
             if path.suffix.lower() == ".jsonl":
                 yield from rows.read(path, self.spec, path.name, since)
                 continue
@@ -41,6 +43,8 @@ class FolderSource:
                     continue
             origin = path.name if path == root else path.relative_to(root).as_posix()
             yield files.read_file(path, self.spec, origin, media_type or "text/plain")
+        if not found:
+            raise files.nothing_in(root, self.spec, "file of text, markdown, HTML, JSONL or mail")
 
 
 class FolderSink:

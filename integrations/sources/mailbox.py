@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from digest.errors import SourceError
+from digest.errors import ConfigError, SourceError
 from digest.mail import mime
 from digest.records import RawDocument, Skip
 from integrations.sources import files
@@ -27,11 +27,13 @@ class MailboxSource:
     def __init__(self, spec: str, argument: str) -> None:
         self.spec = spec
         self.root = files.located(argument)
+        self.expected: int | None = None  # messages that the reading in hand will yield
 
     def fetch(self, since: datetime | None) -> Iterator[RawDocument | Skip]:
         """Yield messages not older than `since`: of folders oldest first, of an mbox as it stands.
 
-        Only the headers are read to find the order. Raises SourceError.
+        Only the headers are read to find the order. Raises SourceError; ConfigError if it is no
+        mail, or a folder without any. An empty Maildir is a mailbox.
         """
         root = files.existing(self.root, self.spec)
         if root.is_dir():
@@ -40,19 +42,31 @@ class MailboxSource:
             raise SourceError(f"{self.spec}: neither a file nor a folder; give the path of mail")
         elif _is_mbox(root):
             yield from self._mbox(root, root.name, since)
-        else:
+        elif _is_message(root) or _begins_like_mail(root):
             yield from self._file(root, root.name)
+        elif root.stat().st_size:  # an empty file is what an mbox is when all was taken out
+            raise ConfigError(
+                f"{self.spec}: neither an mbox nor a message: it begins with neither "
+                "`From ` nor a header; for other files write folder:PATH"
+            )
 
     def _folder(self, root: Path, since: datetime | None) -> Iterator[RawDocument | Skip]:
         single: list[tuple[datetime, str, Path]] = []
         boxes: list[Path] = []
+        found = (root / "cur").is_dir() or any(root.glob("*/cur"))
         for path in files.walk(root):
             if _is_message(path):
+                found = True
                 date = None if _is_html(path) else files.file_date(path)
                 if not (date and since and date < since):
                     single.append((date or _UNDATED, path.relative_to(root).as_posix(), path))
-            elif (path.suffix.lower() == ".mbox" or path.name == "mbox") and _is_mbox(path):
+            elif (path.suffix.lower() == ".mbox" or path.name == "mbox") and (
+                _is_mbox(path) or not path.stat().st_size
+            ):
                 boxes.append(path)
+        if not (found or boxes):
+            raise files.nothing_in(root, self.spec, "mail (.eml, .mbox, Maildir, saved .html)")
+        self.expected = None if boxes else len(single)
         for _, origin, path in sorted(single):
             yield from self._file(path, origin)
         for path in boxes:
@@ -121,6 +135,14 @@ def _is_mbox(path: Path) -> bool:
             return stream.read(5) == b"From "
     except OSError:
         return False
+
+
+def _begins_like_mail(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return _FIELD.match(stream.read(files.HEAD).lstrip(b"\xef\xbb\xbf\r\n")) is not None
+    except OSError:
+        return True  # reading it says what is wrong
 
 
 def _is_html(path: Path) -> bool:

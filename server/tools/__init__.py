@@ -1,1 +1,1 @@
-"""The MCP tools: those that look things up and those that do work."""
+"""The tools, one function each. `table` lists them in the order of a day's work."""

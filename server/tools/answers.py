@@ -5,7 +5,10 @@ from typing import Any
 
 from mcp_types import CallToolResult, TextContent
 
+from digest.report.escape import address
 from server import boundary, results
+
+URL_CHARS = 300  # a tracking link may take a thousand; the resource has it in full
 
 
 def answer(value: results.Answer) -> CallToolResult:
@@ -19,3 +22,8 @@ def answer(value: results.Answer) -> CallToolResult:
         structured_content=content,
         _meta=boundary.META if quotes else None,
     )
+
+
+def short(url: str) -> str:
+    """The address, if it is one that may be followed and is not over-long; else ""."""
+    return address(url) if len(url) <= URL_CHARS else ""

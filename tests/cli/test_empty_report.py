@@ -15,6 +15,9 @@ DIGEST = Path(sys.executable).with_name("digest")
 @pytest.fixture
 def home(tmp_path):
     (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "old.eml").write_text(
+        "Subject: Last year\nDate: 1 Nov 2025 06:00:00 +0000\n\nOld news."
+    )
     (tmp_path / "digest.toml").write_text(
         'source = ["folder:notes"]\nengine = "extractive"\nledger = "l.db"\n'
         '[http]\nallow = ["127.0.0.1:1"]\n'

@@ -38,6 +38,7 @@ def home(tmp_path):
 
 def digest(home, *args, check=0):
     env = {"HOME": str(home), "PATH": f"{home / 'bin'}:/usr/bin:/bin", "DIGEST_LEDGER": "l.db"}
+    env |= {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
     done = subprocess.run(
         [DIGEST, "schedule", *args],
         cwd=home,
@@ -213,3 +214,49 @@ def test_wrong_usage_ends_with_2_and_one_sentence(home, args, words):
 def test_nothing_is_installed_without_a_source(home):
     (home / "digest.toml").write_text("")
     assert "no source" in digest(home, "install", "--for", "cron", check=2).stderr
+
+
+def test_without_a_user_bus_nothing_is_left_and_cron_is_proposed(home):
+    tool(home, "systemctl", "echo 'Failed to connect to bus: No medium found' >&2; exit 1")
+    done = digest(home, "install", "--for", "systemd", check=1)
+    assert "No medium found" in done.stderr and "use --for cron" in done.stderr
+    assert "nothing was installed" in done.stderr and "installed" not in done.stdout
+    assert list((home / ".config" / "systemd" / "user").iterdir()) == []
+
+
+def test_schedules_by_name_stand_beside_each_other(home):
+    tool(home, "systemctl", "exit 0")
+    folder = home / ".config" / "systemd" / "user"
+
+    def timers():
+        return sorted(path.stem for path in folder.glob("*.timer"))
+
+    digest(home, "install", "--for", "systemd")
+    digest(home, "install", "--for", "systemd", "--name", "evening", "--at", "18:30",
+           "--weekly", "sun")  # fmt: skip
+    assert timers() == ["digest", "digest-evening", "digest-evening-weekly"]
+    (folder / "digest-of-mine.timer").write_text("[Timer]\n")
+    (folder / "digest-of-mine.service").write_text("[Unit]\nDescription=Backups\n")
+    digest(home, "install", "--for", "systemd", "--name", "evening", "--at", "19:00")
+    assert timers() == ["digest", "digest-evening", "digest-of-mine"]
+    assert "19:00" in (folder / "digest-evening.timer").read_text()
+    digest(home, "remove", "--for", "systemd", "--name", "evening")
+    assert timers() == ["digest", "digest-of-mine"]
+    digest(home, "remove", "--for", "systemd")
+    assert timers() == ["digest-of-mine"]
+    done = digest(home, "install", "--for", "systemd", "--name", "../x", check=2)
+    assert "no name for a schedule" in done.stderr
+
+
+def test_cron_keeps_the_other_names(home):
+    table = home / "table"
+    tool(home, "crontab", f'if [ "$1" = -l ]; then cat "{table}"; else cat > "{table}"; fi')
+    (home / "table").write_text("0 5 * * * backup\n")
+    digest(home, "install", "--for", "cron")
+    digest(home, "install", "--for", "cron", "--name", "evening", "--at", "18:30")
+    digest(home, "install", "--for", "cron", "--at", "08:00")
+    lines = (home / "table").read_text().splitlines()
+    assert len(lines) == 3 and lines[0] == "0 5 * * * backup"
+    digest(home, "remove", "--for", "cron", "--name", "evening")
+    lines = (home / "table").read_text().splitlines()
+    assert len(lines) == 2 and lines[1].endswith("# newsdigest: digest")

@@ -1,6 +1,7 @@
 """The command as its user meets it: a real process, exit codes, data on stdout, talk on stderr."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,9 +21,11 @@ def folder(tmp_path):
 
 
 def digest(folder: Path, *words: str, **more) -> subprocess.CompletedProcess[str]:
+    nobody = os.environ | {"DIGEST_GOOGLE__ACCOUNTS": str(folder / "google")}
     return subprocess.run(
-        [DIGEST, *words], cwd=folder, capture_output=True, text=True, check=False, **more
-    )
+        [DIGEST, *words], cwd=folder, capture_output=True, text=True, check=False,
+        env=nobody, **more,
+    )  # fmt: skip
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -145,3 +148,58 @@ def test_doctor_says_what_is_there(folder):
     found = {check["name"]: check["state"] for check in checks["checks"]}
     assert found["ledger"] == "ok"
     assert set(found) >= {"ollama", "embedded", "engine", "disk", "clock"}
+
+
+def test_what_is_skipped_is_said_with_its_reason(folder):
+    (folder / "inbox" / "junk.eml").write_bytes(b"\x7fELF\0\1\2\3" * 400)
+    done = digest(
+        folder, "run", "--source", "mailbox:inbox", "--since", "2026-11-01",
+        "--engine", "extractive", "--ledger", "ledger.db",
+    )  # fmt: skip
+    assert "1 skipped" in done.stdout
+    assert "digest: skipped junk.eml: the file is no text" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "fetch"])
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("folder:empty", "there is no file"),
+        ("mailbox:empty", "there is no mail"),
+        ("mailbox:some.txt", "neither an mbox nor a message"),
+    ],
+)
+def test_a_place_that_holds_nothing_to_read_is_wrong_usage(folder, verb, spec, said):
+    (folder / "empty").mkdir()
+    (folder / "some.txt").write_text("Just words.\n")
+    done = digest(folder, verb, "--source", spec, "--ledger", "l.db")
+    assert done.returncode == 2 and said in done.stderr
+    # Beside a source that works it is told, and holds nothing up.
+    done = run(folder, "--source", spec)
+    assert done.returncode == 0 and said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("https://example.org/blog", "did you mean feed:https://example.org/blog, or web:"),
+        ("~/Mail", "did you mean mailbox:~/Mail, or folder:"),
+        ("mailbx:inbox", "did you mean mailbox:inbox?"),
+    ],
+)
+def test_a_spec_without_its_kind_is_answered_with_what_was_meant(folder, spec, said):
+    done = digest(folder, "source", "add", spec)
+    assert done.returncode == 2 and said in done.stderr
+
+
+def test_a_sink_that_cannot_take_the_report_is_told_before_the_work(folder):
+    (folder / "file").write_text("no folder")
+    done = run(folder, "--deliver", "drive:Reports", "--deliver", "folder:file")
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()[:2]
+    assert "will have to wait for drive:Reports: not signed in" in first
+    assert "wait for folder:file" in second
+    assert len(list((folder / "reports").glob("*.md"))) == 1, "the others get it"
+
+    done = run(folder, "--out", "file/deeper")
+    assert done.returncode == 1 and "is no folder" in done.stderr and done.stdout == ""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from server.tools.table import TOOLS
+
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280)]
 
 DIGEST = Path(sys.executable).with_name("digest")
@@ -50,7 +52,7 @@ def test_inspector(node, npm, target):
         return json.loads(done.stdout[done.stdout.index("{") :])
 
     tools = ask("tools/list", "--strict")["tools"]
-    assert len(tools) == 6
+    assert len(tools) == len(TOOLS)
     fetched = ask("tools/call", "--tool-name", "fetch_newsletters", "--tool-arg", "limit=2")
     assert len(fetched["structuredContent"]["documents"]) == 2
     built = ask("tools/call", "--tool-name", "build_report", "--tool-arg", "since=2026-11-01")
@@ -60,7 +62,7 @@ def test_inspector(node, npm, target):
     prompt = ask("prompts/get", "--prompt-name", "morning_briefing")
     assert "fetch_newsletters" in prompt["messages"][0]["content"]["text"]
     if http:
-        assert len(ask("tools/list", "--strict", era="legacy")["tools"]) == 6
+        assert len(ask("tools/list", "--strict", era="legacy")["tools"]) == len(TOOLS)
 
 
 async def test_fastmcp(target):

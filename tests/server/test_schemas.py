@@ -14,13 +14,16 @@ pytestmark = pytest.mark.anyio
 
 ORDER = [
     "fetch_newsletters",
+    "read_item",
     "analyze_article",
     "build_report",
     "deliver_report",
     "search_digests",
+    "rate_story",
+    "propose_source",
     "list_sources",
 ]
-MAX_TOKENS = 2500
+MAX_TOKENS = 2800
 
 
 async def listed(desk):
@@ -33,6 +36,7 @@ async def test_order_annotations_and_schemas(desk):
     assert [tool.name for tool in tools] == ORDER
     hints = {tool.name: tool.annotations for tool in tools}
     assert {name for name, hint in hints.items() if hint.read_only_hint} == {
+        "read_item",
         "search_digests",
         "list_sources",
     }
@@ -40,17 +44,18 @@ async def test_order_annotations_and_schemas(desk):
         "fetch_newsletters",
         "analyze_article",
         "deliver_report",
+        "propose_source",
     }
     assert not any(hint.destructive_hint for hint in hints.values())
     for tool in tools:
         jsonschema.Draft202012Validator.check_schema(tool.input_schema)
         jsonschema.Draft202012Validator.check_schema(tool.output_schema)
         assert tool.description
-    fields = tools[1].input_schema["properties"]["fields"]["items"]["enum"]
+    fields = tools[2].input_schema["properties"]["fields"]["items"]["enum"]
     assert tuple(fields) == FIELDS
 
 
-async def test_tools_cost_less_than_2500_tokens(desk, node, npm, tmp_path):
+async def test_tools_cost_less_than_2800_tokens(desk, node, npm, tmp_path):
     """By o200k_base and cl100k_base, of the JSON that tools/list answers."""
     tools = await listed(desk)
     wire = json.dumps(
@@ -73,4 +78,4 @@ async def test_tools_cost_less_than_2500_tokens(desk, node, npm, tmp_path):
             text=True,
         )
         tokens = int(done.stdout)
-        assert 500 < tokens < MAX_TOKENS
+        assert 500 < tokens < MAX_TOKENS, encoding

@@ -165,7 +165,6 @@ async def test_errors_say_what_to_change(client, settings):
     assert "until lies before since" in await refused(
         client, "search_digests", since="1d", until="2d"
     )
-    assert "call fetch_newsletters first" in await refused(client, "build_report")
     assert "build_report makes one" in await refused(client, "deliver_report", report="nope")
     assert "next_cursor" in await refused(client, "search_digests", cursor="AAAA")
     assert "the sources are: mailbox:" in await refused(
@@ -187,6 +186,8 @@ async def test_urls_that_are_not_public_are_refused(client, url):
 
 
 async def test_internals_stay_inside(client, desk, settings, monkeypatch):
+    await call(client, "fetch_newsletters")
+
     def broken(name):
         raise RuntimeError("secret-token in /home/someone/file.py")
 
@@ -269,6 +270,7 @@ async def test_resources_templates_completion_prompts(client):
     prompts = (await client.list_prompts()).prompts
     assert [one.name for one in prompts] == [
         "morning_briefing",
+        "newest_brief",
         "compare_coverage",
         "explain_story",
     ]

@@ -191,7 +191,8 @@ def guarded(config, tmp_path, spawn_http):
 
 
 def post(url, token="", **headers):
-    bearer = {"Authorization": f"Bearer {token}"} if token else {}
+    # Some clients write the name of the scheme in lower case.
+    bearer = {"Authorization": f"bearer {token}"} if token else {}
     return httpx.post(url, json=HELLO, headers=ACCEPT | bearer | headers, trust_env=False)
 
 

@@ -11,7 +11,7 @@ from digest.protocols import Answer, Ask
 from digest.storage import queries
 from digest.storage.ledger import Ledger
 from server.app import build
-from server.engine_pool import FairEngine, Stopped
+from server.engine_pool import SharedEngine, Stopped
 
 pytestmark = pytest.mark.anyio
 
@@ -47,9 +47,7 @@ class SlowEngine:
 def slow(desk):
     """The desk, its engine made slow: one question at a time, 0.2 s each."""
     engine = SlowEngine(0.2)
-    shared = FairEngine(engine, slots=1)
-    desk.engines._open["slow", ""] = shared
-    desk.engines._asked["extractive"] = (shared, "", time.monotonic() + 1e9)
+    desk.engines.put("extractive", engine)
     return engine
 
 
@@ -66,7 +64,7 @@ async def test_cancelling_stops_the_work(desk, era, slow, settings, inbox, write
         with anyio.move_on_after(1.0) as scope:
             await client.call_tool("build_report", {})
         assert scope.cancelled_caught
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6  # all of it takes nine seconds
         await anyio.sleep(0.7)
         asked = slow.asked
         assert 0 < asked < 20
@@ -102,14 +100,13 @@ async def test_a_long_report_does_not_block_a_single_article(desk, era, slow, in
         async with anyio.create_task_group() as group:
             group.start_soon(client.call_tool, "build_report", {})
             await anyio.sleep(0.5)
-            began = time.monotonic()
+            before = slow.asked
             await client.call_tool("analyze_article", {"text": "Rockets land near Bergen."})
-            took = time.monotonic() - began
             # Its turn comes after one question of the report's, not after forty.
-            assert took < 2.5
-            began = time.monotonic()
+            assert slow.asked - before < 10
+            before = slow.asked
             await client.call_tool("search_digests", {"query": "news"})
-            assert time.monotonic() - began < 1.0
+            assert slow.asked - before < 5
             group.cancel_scope.cancel()
 
 
@@ -213,11 +210,11 @@ def test_turns_are_taken_one_by_one():
         def close(self):
             order.append("closed")
 
-    shared = FairEngine(Recorder(), slots=1)
+    shared = SharedEngine(Recorder(), slots=1)
 
     def caller(number, count):
         batch = [Ask([], ("title",), number)] * count
-        found = list(shared.seat(lambda: False).answer(batch))
+        found = list(shared.client(lambda: False).answer(batch))
         assert sorted(one.index for one in found) == list(range(count))
 
     threads = [threading.Thread(target=caller, args=(n, 20)) for n in (1, 2, 3)]
@@ -235,9 +232,9 @@ def test_turns_are_taken_one_by_one():
 
 def test_who_is_gone_is_served_no_more():
     engine = SlowEngine(0.01)
-    shared = FairEngine(engine, slots=2)
+    shared = SharedEngine(engine, slots=2)
     stopped = threading.Event()
-    found = shared.seat(stopped.is_set).answer(asks(500))
+    found = shared.client(stopped.is_set).answer(asks(500))
     next(found)
     stopped.set()
     with pytest.raises(Stopped):
@@ -261,7 +258,7 @@ def test_an_engine_that_dies_is_told_to_its_caller():
         def close(self):
             pass
 
-    shared = FairEngine(Dead(), slots=2)
+    shared = SharedEngine(Dead(), slots=2)
     with pytest.raises(EngineUnavailable, match="is gone"):
-        list(shared.seat(lambda: False).answer(asks(3)))
+        list(shared.client(lambda: False).answer(asks(3)))
     shared.close()

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -165,10 +164,8 @@ def test_what_is_no_model_is_unavailable(tmp_path: Path) -> None:
 
 def test_no_weights_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_CACHE", str(tmp_path))
-    began = time.monotonic()
     with pytest.raises(EngineUnavailable, match="digest model pull"):
         EmbeddedEngine()
-    assert time.monotonic() - began < 30
 
 
 def test_opening_nothing_imports_nothing_heavy() -> None:

@@ -275,7 +275,7 @@ def test_time_is_bounded_for_a_server_that_drips(server) -> None:
         pytest.raises(SourceUnavailable, match="in time"),
     ):
         client.get(f"{server.base}/", configured=True)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8  # it drips for ten
 
 
 def test_a_resolver_that_hangs_is_left() -> None:

@@ -12,7 +12,7 @@ import pytest
 import integrations
 from digest.errors import ConfigError, SinkError, SourceError
 from digest.protocols import Sink
-from digest.records import RawDocument
+from digest.records import RawDocument, Skip
 
 
 def test_source_reads_by_name_and_kind(tmp_path: Path) -> None:
@@ -44,6 +44,22 @@ def test_source_survives_circles_and_pipes(tmp_path: Path) -> None:
     assert [raw.origin for raw in found] == ["a.md"]
     with pytest.raises(SourceError):
         list(integrations.source(f"folder:{tmp_path}/nothing").fetch(None))
+
+
+def test_an_empty_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(ConfigError, match="there is no file of text"):
+        list(integrations.source(f"folder:{tmp_path}").fetch(None))
+
+
+@pytest.mark.parametrize(
+    "junk", [b"%PDF-1.7\n%\xb5\xb5\n1 0 obj\0stream", bytes(range(1, 32)) * 30, b"\x1f\x8b\x08\0"]
+)
+def test_binary_junk_is_a_skip_whatever_it_is_called(tmp_path: Path, junk: bytes) -> None:
+    for name in ("a.md", "b.html", "c.bin"):
+        (tmp_path / name).write_bytes(junk)
+        (skip,) = integrations.source(f"folder:{tmp_path}/{name}").fetch(None)
+        assert isinstance(skip, Skip) and "no text" in skip.reason
 
 
 @pytest.fixture

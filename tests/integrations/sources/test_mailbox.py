@@ -172,3 +172,35 @@ def test_the_examples_are_all_there_and_of_one_week() -> None:
     found = list(integrations.source(f"mailbox:{INBOX}").fetch(datetime(2026, 11, 14, tzinfo=UTC)))
     assert len(found) == len(list(INBOX.glob("*.eml"))) >= 14
     assert all(isinstance(raw, RawDocument) for raw in found)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"Just some notes.\nNothing else.\n", b"\x89PNG\r\n\x1a\n\0\0", b"%PDF-1.7\n\0", b"{}"],
+)
+def test_a_file_that_is_no_mail_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(ConfigError, match="neither an mbox nor a message"):
+        list(integrations.source(f"mailbox:{tmp_path}/file").fetch(None))
+
+
+def test_a_folder_without_mail_is_said_and_an_empty_maildir_is_none(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("# Notes")
+    with pytest.raises(ConfigError, match=r"there is no mail \(\.eml"):
+        list(integrations.source(f"mailbox:{tmp_path}/notes").fetch(None))
+    mailbox.Maildir(tmp_path / "Mail")
+    assert list(integrations.source(f"mailbox:{tmp_path}/Mail").fetch(None)) == []
+    (tmp_path / "news").write_bytes(b"")  # an mbox out of which all was taken
+    assert list(integrations.source(f"mailbox:{tmp_path}/news").fetch(None)) == []
+    (tmp_path / "old.eml").write_bytes(letter("old", 1))
+    assert list(integrations.source(f"mailbox:{tmp_path}").fetch(SINCE)) == [], "there is some"
+
+
+def test_junk_that_is_called_mail_is_a_skip(tmp_path: Path) -> None:
+    (tmp_path / "a.eml").write_bytes(b"\x7fELF\2\1\1\0" + bytes(range(256)) * 40)
+    (tmp_path / "b.eml").write_bytes("Subject: ж\n\nтекст".encode("utf-16"))
+    (tmp_path / "c.eml").write_bytes(b"Subject: \x1b$B%K\x1b(B\n\n\x1b$B%K\x1b(B\n" * 20)
+    found = list(integrations.source(f"mailbox:{tmp_path}").fetch(None))
+    (skip,) = [one for one in found if isinstance(one, Skip)]
+    assert skip.origin == "a.eml" and "no text" in skip.reason
