@@ -26,7 +26,8 @@ repeats itself; words only add to signs that need no language.
 from dataclasses import replace
 
 from digest.errors import Unreadable
-from digest.extract import boilerplate, items, looks
+from digest.extract import boilerplate, finishing, items, looks
+from digest.extract.drafts import Draft
 from digest.html import dom, layout, markdown, plaintext
 from digest.mail import charset, message
 from digest.records import Document, Item, RawDocument, fingerprint
@@ -65,7 +66,7 @@ def read(raw: RawDocument) -> Document:
     kept = boilerplate.clean(page.blocks, twins=drawn)
     title = " ".join((title or boilerplate.forwarded_subject(page.blocks) or page.title).split())
     if raw.whole:
-        drafts = [items.Draft(title, list(kept), [raw.url] if raw.url else [], kind="story")]
+        drafts = [Draft(title, list(kept), [raw.url] if raw.url else [], kind="story")]
     else:
         drafts = items.split(kept, title, page.blocks)
         drafts = items.without_talk(drafts, looks.body_size(kept))
@@ -74,7 +75,7 @@ def read(raw: RawDocument) -> Document:
     else:
         day = published.isoformat() if published else ""
         identity = fingerprint(title, sender, day, body)
-    found = items.finish(drafts, identity)
+    found = finishing.finish(drafts, identity)
     if raw.url and len(found) == 1:  # the document is the story, whatever its first link is
         found = (replace(found[0], url=raw.url, href=raw.url),)
     text = markdown.render(kept)

@@ -9,22 +9,20 @@ one essay, letter or notice, which stays whole.
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from digest.extract import form, talk, words
 from digest.extract.boilerplate import weight
+from digest.extract.drafts import Draft, same
 from digest.extract.ends import compact_looks, trim
-from digest.extract.kinds import kind, sponsored
+from digest.extract.kinds import sponsored
 from digest.extract.letter import PROMO_WORDS, leaves, salutes, unsigned
 from digest.extract.looks import Head, body_size, find, is_target, join_split
 from digest.extract.signs import action, button, marks, picture, pressed
 from digest.extract.starts import LEAD_IN_WORDS, outline
 from digest.extract.unheaded import LABEL_WORDS, Outline
-from digest.html import urls
 from digest.html.blocks import Block, Gap, Span, count_words
-from digest.html.markdown import render, target
 from digest.html.markdown import title as headline
-from digest.records import Item, ItemKind
 
 MASTHEAD_WORDS = 12
 INTRO_WORDS = 50
@@ -44,18 +42,6 @@ _READING_TIME = re.compile(
     re.I,
 )
 _LEADING = re.compile(r"^\s*(?:[:：—–|-]+\s+|[:：—–|]\s*)")
-
-
-@dataclass(slots=True)
-class Draft:
-    """An item in the making."""
-
-    title: str = ""
-    blocks: list[Block] = field(default_factory=list)
-    hrefs: list[str] = field(default_factory=list)  # best first
-    section: str = ""
-    kind: ItemKind | None = None
-    marks: list[str] = field(default_factory=list)  # lines around it that may name a sponsor
 
 
 def split(
@@ -376,37 +362,3 @@ def _opening(text: str) -> str:
     text = " ".join(text.split())
     match = _SENTENCE.match(text)
     return (match[1] if match else text)[:300].strip()
-
-
-def same(text: str, title: str) -> bool:
-    """Whether two headlines say the same."""
-    a, b = _key(text), _key(title)
-    if not a or not b:
-        return False
-    return a == b or (min(len(a), len(b)) > 15 and (a in b or b in a) and len(a) < 1.5 * len(b))
-
-
-def _without_index(drafts: Sequence[Draft]) -> list[Draft]:
-    """Without bare links that announce an item further down."""
-    told = {_key(draft.title) for draft in drafts if draft.blocks}
-    return [d for d in drafts if d.blocks or _key(d.title) not in told]
-
-
-def _key(title: str) -> str:
-    return re.sub(r"[\W_]+", "", title).casefold()
-
-
-def finish(drafts: Sequence[Draft], document_id: str) -> tuple[Item, ...]:
-    """Drafts as records: markdown, unwrapped links, kinds."""
-    items: list[Item] = []
-    for draft in _without_index(drafts):
-        text = render(draft.blocks)
-        if not draft.title and not text:
-            continue
-        href = next((h for h in draft.hrefs if target(h)), "")
-        found = draft.kind or kind(draft.title, text, draft.section, href, draft.marks)
-        url = urls.unwrap(href) if href else ""
-        items.append(
-            Item(document_id, len(items), found, draft.title, text, url, href, draft.section)
-        )
-    return tuple(items)

@@ -245,3 +245,8 @@ def _label(spans: Sequence[Span]) -> int:
 
 def _emphatic(span: Span) -> bool:
     return span.style.bold or bool(span.href)
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean; 0 of nothing."""
+    return sum(values) / len(values) if values else 0.0

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from digest.extract import unheaded, words
-from digest.extract.looks import Head, Look, bare_url, is_target
+from digest.extract.looks import Head, Look, bare_url, is_target, mean
 from digest.extract.signs import (
     action,
     announces,
@@ -56,7 +56,7 @@ def outline(blocks: Sequence[Block], heads: list[Head | None], masthead: range) 
         for look, members in classes.items()
         if len(members) > 1 or members[0].index not in masthead
     }
-    waiting = sorted(classes.values(), key=lambda m: -_mean([h.prominence for h in m]))
+    waiting = sorted(classes.values(), key=lambda m: -mean([h.prominence for h in m]))
     for _ in range(2):  # once more, because lists found to hold items change what is inside what
         waiting = [members for members in waiting if not judge.accepts(members)]
         judge.lists()
@@ -158,14 +158,14 @@ class _Judge:
         for head in members:
             self.within[head.index] = self.inside(head, len(members))
         several = len(members) > 2
-        link = _mean([self.link(h, end, several) for h, end in zip(members, ends, strict=True)])
-        separation = _mean([self.separation(head) for head in members])
-        prominence = min(max(_mean([head.prominence for head in members]) - 1, 0), 1)
-        inside = _mean([self.within[head.index] for head in members])
+        link = mean([self.link(h, end, several) for h, end in zip(members, ends, strict=True)])
+        separation = mean([self.separation(head) for head in members])
+        prominence = min(max(mean([head.prominence for head in members]) - 1, 0), 1)
+        inside = mean([self.within[head.index] for head in members])
         linked = members[0].look.linked
         run_in = members[0].look.run_in and not members[0].look.linked
-        sentences = _mean([prose(head) for head in members])
-        if _mean([self.teases(head) for head in members]) >= 0.6 or self.names(members):
+        sentences = mean([prose(head) for head in members])
+        if mean([self.teases(head) for head in members]) >= 0.6 or self.names(members):
             return 0.0
         return (
             LINK * link
@@ -253,16 +253,16 @@ class _Judge:
 
     def names(self, members: Sequence[Head]) -> bool:
         """Whether the heads are links of a word or two in a row, with no text of their own."""
-        if len(members) < SEVERAL or _mean([h.words for h in members]) > NAME_WORDS:
+        if len(members) < SEVERAL or mean([h.words for h in members]) > NAME_WORDS:
             return False
         return not members[0].look.level and (
-            _mean([b.index - a.index == 1 for a, b in pairwise(members)]) >= 0.8
+            mean([b.index - a.index == 1 for a, b in pairwise(members)]) >= 0.8
         )
 
     def topics(self, members: Sequence[Head], ends: Sequence[int]) -> bool:
         """Whether the heads are a word or two over much text: an essay's sub-heads."""
-        text = _mean([sum(self.words[h.index : e]) for h, e in zip(members, ends, strict=True)])
-        return _mean([head.words for head in members]) <= 3 and text > 110
+        text = mean([sum(self.words[h.index : e]) for h, e in zip(members, ends, strict=True)])
+        return mean([head.words for head in members]) <= 3 and text > 110
 
     # lists
 
@@ -345,7 +345,7 @@ class _Judge:
             ENTRY_LINK * linked + ENTRY_HEAD * labelled + ENTRY_TITLE * titled + ENTRY_LONG * long
         )
         interrupts = self.interrupts(entries[0])
-        if interrupts >= 1.0 and _mean([self.bare(number) for number in entries]) >= 0.8:
+        if interrupts >= 1.0 and mean([self.bare(number) for number in entries]) >= 0.8:
             return 0.0  # links for further reading below a story's text
         return case / len(entries) - INSIDE * interrupts
 
@@ -377,7 +377,7 @@ class _Judge:
 
     def introduces(self, members: Sequence[Head]) -> float:
         """Share of the heads that stand over a list of items, with a lead-in at most."""
-        if members[0].look.run_in or _mean([h.prominence for h in members]) < PLAIN:
+        if members[0].look.run_in or mean([h.prominence for h in members]) < PLAIN:
             return 0.0
         count = 0
         for head in members:
@@ -396,7 +396,3 @@ class _Judge:
                 if body > LEAD_IN_WORDS:
                     break
         return count / len(members)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
