@@ -15,7 +15,6 @@ from digest.settings import Settings
 from server.plain import without_roles
 
 if TYPE_CHECKING:
-    from server.app import DigestServer
     from server.jobs import Desk
 
 P = ParamSpec("P")
@@ -97,7 +96,8 @@ def speaking(
 
 def desk_of(context: Context[Any, Any]) -> "Desk":
     """What the calls of this server share."""
-    return cast("DigestServer", context.mcp_server).desk
+    server: Any = context.mcp_server  # a server.app.DigestServer, which this room may not know
+    return cast("Desk", server.desk)
 
 
 def is_configured(url: str, settings: Settings) -> bool:

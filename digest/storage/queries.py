@@ -17,30 +17,13 @@ from digest.errors import LedgerError
 from digest.records import STATEMENT_FIELDS
 from digest.schema import DigestFields
 from digest.storage.connection import connect_to_read, match_words
+from digest.storage.search import DATE, Search, in_period, of_items, restricted
 from digest.stories.interests import stem as stemmed
 from digest.stories.trends import Mentions, labels
 
+__all__ = ["Entry", "Found", "Kind", "Listed", "Reader", "Search", "SourceCount"]
+
 Kind = Literal["documents", "items", "reports"]
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """A question; what is left empty does not restrict.
-
-    `text` holds words that must all occur. `name` and `company` match inside an entry, `domain`
-    matches a whole one; all three fold case. Times are `ledger.utc` strings.
-    """
-
-    text: str = ""
-    name: str = ""
-    company: str = ""
-    domain: str = ""
-    min_relevance: int = 0
-    since: str = ""  # inclusive
-    until: str = ""  # exclusive
-    sources: tuple[str, ...] = ()
-    topic: str = ""  # any of these words: what is listed of a document
-    kinds: tuple[str, ...] = ()  # of items; () = all
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +85,6 @@ _BEST = (
     "(SELECT b.rowid FROM digests b WHERE b.content_hash = i.content_hash "
     "ORDER BY CAST(b.prompt_version AS INTEGER) DESC, length(b.fields) DESC, b.rowid DESC LIMIT 1)"
 )
-_DATE = "coalesce(d.published, d.added)"  # what periods and order go by
 _SHOWN = "coalesce(d.published, '')"  # what is said: when it was fetched is no date of its own
 _FOUND = (
     "i.id, i.document_id, i.kind, i.title, i.text, i.url, d.publisher, d.title AS document, "
@@ -149,7 +131,7 @@ class Reader:
 
         Of the items that hold the text's words the newest RANKED are compared.
         """
-        clauses, values = _restricted(search)
+        clauses, values = restricted(search)
         match = match_words(search.text)
         with _reading():
             if match:
@@ -158,7 +140,7 @@ class Reader:
                 rows = self._db.execute(
                     f"SELECT {_FOUND}, '' AS snippet FROM {_FROM} "
                     f"WHERE {' AND '.join(clauses)} AND i.number <= ? "
-                    f"ORDER BY {_DATE} DESC, d.id, i.position LIMIT ? OFFSET ?",
+                    f"ORDER BY {DATE} DESC, d.id, i.position LIMIT ? OFFSET ?",
                     [*values, ceiling, limit, offset],
                 ).fetchall()
         return [_found(row) for row in rows]
@@ -191,7 +173,7 @@ class Reader:
 
         With a topic or kinds, those that have such an item, and of their items such alone.
         """
-        clauses, values = _period(search)
+        clauses, values = in_period(search)
         clauses.append("d.rowid <= ?")
         values.append(ceiling)
         if match := match_words(search.text):
@@ -200,7 +182,7 @@ class Reader:
                 "WHERE search MATCH ?)"
             )
             values.append(match)
-        inner, wanted = _wanted(search)
+        inner, wanted = of_items(search)
         if wanted:
             clauses.append(f"d.id IN (SELECT i.document_id FROM items i WHERE {inner})")
             values.extend(wanted)
@@ -208,7 +190,7 @@ class Reader:
             rows = self._db.execute(
                 f"SELECT d.id, d.source, d.publisher, d.title, {_SHOWN} AS published, d.url "
                 f"FROM documents d WHERE {' AND '.join(clauses)} "
-                f"ORDER BY {_DATE} DESC, d.id LIMIT ? OFFSET ?",
+                f"ORDER BY {DATE} DESC, d.id LIMIT ? OFFSET ?",
                 [*values, limit, offset],
             ).fetchall()
             contents = {row["id"]: list[Entry]() for row in rows}
@@ -225,7 +207,7 @@ class Reader:
         where = f"WHERE d.source IN ({','.join('?' * len(sources))})" if sources else ""
         with _reading():
             row = self._db.execute(
-                f"SELECT max({_DATE}) FROM documents d {where}", list(sources)
+                f"SELECT max({DATE}) FROM documents d {where}", list(sources)
             ).fetchone()
         return str(row[0] or "")
 
@@ -261,7 +243,7 @@ class Reader:
 
     def mentions(self, search: Search) -> Iterator[Mentions]:
         """What digested news of a period speaks of; only items with all the words of the text."""
-        clauses, values = _period(search)
+        clauses, values = in_period(search)
         if match := match_words(search.text):
             clauses.append("i.id IN (SELECT item_id FROM search WHERE search MATCH ?)")
             values.append(match)
@@ -298,7 +280,7 @@ class Reader:
         """What the ledger holds of each source, by name."""
         with _reading():
             rows = self._db.execute(
-                f"SELECT d.source, count(*), max({_DATE}) FROM documents d GROUP BY 1 ORDER BY 1"
+                f"SELECT d.source, count(*), max({DATE}) FROM documents d GROUP BY 1 ORDER BY 1"
             ).fetchall()
         return [SourceCount(*tuple(row)) for row in rows]
 
@@ -383,49 +365,6 @@ def _listed(row: sqlite3.Row, items: Sequence[Entry] = ()) -> Listed:
         url=row["url"],
         items=tuple(items),
     )
-
-
-def _period(search: Search) -> tuple[list[str], list[Any]]:
-    clauses, values = ["1"], list[Any]()
-    for clause, value in ((f"{_DATE} >= ?", search.since), (f"{_DATE} < ?", search.until)):
-        if value:
-            clauses.append(clause)
-            values.append(value)
-    if search.sources:
-        clauses.append(f"d.source IN ({','.join('?' * len(search.sources))})")
-        values.extend(search.sources)
-    return clauses, values
-
-
-def _restricted(search: Search) -> tuple[list[str], list[Any]]:
-    """The clauses of a search but its text; the first is always true."""
-    clauses, values = _period(search)
-    for field, wanted, test in (
-        ("names", search.name, "instr(fold(e.value), fold(?))"),
-        ("company_names", search.company, "instr(fold(e.value), fold(?))"),
-        ("domains", search.domain, "fold(e.value) = fold(?)"),
-    ):
-        if wanted:
-            clauses.append(
-                f"EXISTS (SELECT 1 FROM json_each(g.digest, '$.{field}') e WHERE {test})"
-            )
-            values.append(wanted)
-    if search.min_relevance:
-        clauses.append("json_extract(g.digest, '$.relevance_score') >= ?")
-        values.append(search.min_relevance)
-    return clauses, values
-
-
-def _wanted(search: Search) -> tuple[str, list[str]]:
-    """The condition on an item `i` that the topic and the kinds set; "1" if they set none."""
-    clauses, values = ["1"], list[str]()
-    if search.kinds:
-        clauses.append(f"i.kind IN ({','.join('?' * len(search.kinds))})")
-        values.extend(search.kinds)
-    if topic := match_words(search.topic, " OR "):
-        clauses.append("i.number IN (SELECT rowid FROM search WHERE search MATCH ?)")
-        values.append(topic)
-    return " AND ".join(clauses), values
 
 
 @contextmanager
