@@ -184,10 +184,15 @@ _NO_SIDE_FILES = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+def mending(error: sqlite3.Error | OSError) -> str:
+    """What mends a damaged file, as the end of a sentence; "" where it is another fault."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return "; save what it holds with `digest doctor --repair`" if code in _DAMAGED else ""
+
+
 def unusable(path: Path, verb: str, error: sqlite3.Error | OSError) -> LedgerError:
     """What went wrong with the file, and what mends it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    mend = "; save what it holds with `digest doctor --repair`" if code in _DAMAGED else ""
+    mend = mending(error)
     return LedgerError(f"cannot {verb} the ledger {path}: {error}{mend}")
 
 

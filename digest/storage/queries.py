@@ -16,7 +16,7 @@ from typing import Any, Literal
 from digest.errors import LedgerError
 from digest.records import STATEMENT_FIELDS
 from digest.schema import DigestFields
-from digest.storage.connection import connect_to_read, match_words
+from digest.storage.connection import connect_to_read, match_words, mending
 from digest.storage.search import DATE, Search, in_period, of_items, restricted
 from digest.stories.interests import stem as stemmed
 from digest.stories.trends import Mentions, labels
@@ -374,4 +374,4 @@ def _reading() -> Iterator[None]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise TimeoutError("the query takes longer than it was given") from error
-        raise LedgerError(f"cannot read the ledger: {error}") from error
+        raise LedgerError(f"cannot read the ledger: {error}{mending(error)}") from error
