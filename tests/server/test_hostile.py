@@ -63,7 +63,7 @@ async def test_content_commands_nothing(hostile, tmp_path):
         items = [entry["id"] for one in listed["documents"] for entry in one["items"]]
         for item in items if fast else items[:2]:
             analysis = await call("analyze_article", item=item)
-            schema.validate(analysis["digest"])
+            schema.validate(analysis["digest"], list(analysis["digest"]))
         if fast:
             page = await call("build_report")
             report = page["report"]

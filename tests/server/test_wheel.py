@@ -74,7 +74,7 @@ async def test_uvx_serves(uv, wheel, config, script):
     )
     async with Client(stdio_client(server), mode="legacy") as client:
         assert client.server_info.name == "digest"
-        assert len((await client.list_tools()).tools) == 6
+        assert len((await client.list_tools()).tools) == 9
         await client.call_tool("fetch_newsletters", {})
         built = await client.call_tool("build_report", {})
     assert built.structured_content["counts"]["items"] == 6
