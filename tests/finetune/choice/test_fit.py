@@ -13,7 +13,7 @@ from finetune.choice.measures import agreement, calibration, table
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 DATA, QUOTES = SHARED / "digests" / "train.jsonl", SHARED / "quotes" / "quotes.jsonl"
-REACHED = {"chosen": 0.6229, "summary": 0.576}  # macro F1 on the held-out groups, with the guards
+REACHED = {"chosen": 0.6177, "summary": 0.5714}  # macro F1 on the held-out groups, with the guards
 SLACK = 0.005
 
 

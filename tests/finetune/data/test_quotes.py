@@ -13,7 +13,7 @@ from digest.schema import DigestFields, Row
 from finetune.config import Cap, Config, Data
 from finetune.data import encoding, prepared, quotes
 from finetune.data.quotes import Choice, held, quoted
-from finetune.tasks import base as tasks
+from finetune.tasks import registry
 
 from ..conftest import row
 
@@ -185,10 +185,10 @@ def test_a_prepared_run_says_whose_choice_it_learns_from(tmp_path: Path) -> None
 
 
 def test_rows_read_by_the_task_are_quoted(tmp_path: Path) -> None:
-    from finetune.data.formats import Report
+    from finetune.data.formats import ReadReport
 
     data = tmp_path / "rows.jsonl"
     data.write_text(told().model_dump_json(exclude_none=True) + "\n")
     how = Data(rows=data, quotes=written(tmp_path / "q.jsonl", record()), caps=(Cap(tokens=9),))
-    (found,) = tasks.of(Config(data=how)).read(how, Report())
+    (found,) = registry.of(Config(data=how)).read(how, ReadReport())
     assert found.digest.highlights == [THIRD]

@@ -333,6 +333,9 @@ class Ollama:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if self.path == "/api/show":  # whose model it is
+                    self.reply([{"template": "{{ .Prompt }}", "license": ""}])
+                    return
                 owner.bodies.append(body)
                 title, _, text = body["messages"][1]["content"][2:].partition("\n")
                 answer = extract(title, text, list(body["format"]["properties"])).to_json()

@@ -39,7 +39,8 @@ TINY: Extra = {
 ELSEWHERE = {
     "pip": (r"pip install '?newsdigest\[[\w,]+\]'?", "it needs a package index"),
     "ollama": (
-        r"ollama (create [\w-]+ -f \S+/Modelfile|run [\w-]+ (\"\$\(cat \S+\)\"|'[^']*'))",
+        r"ollama (create [\w-]+ -f \S+/Modelfile|"
+        r"run (?:--nowordwrap )?[\w-]+ (\"\$\(cat \S+\)\"|'[^']*'))",
         "no Ollama",
     ),
     "digest model pull": (r"digest model pull( --from \w+)?", "the tiny base is there"),

@@ -62,6 +62,9 @@ class Ollama(ChatService):
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if self.path == "/api/show":  # whose model it is
+                    self.send([{"template": "{{ .Prompt }}", "license": ""}])
+                    return
                 text = owner.said(body)
                 sent = sum(len(turn["content"]) for turn in body["messages"])
                 end = {"done": True, "done_reason": "stop", "message": {"content": ""}}

@@ -11,6 +11,7 @@ from local_http import Reply
 
 from digest import pipeline
 from digest.errors import SourceError, SourceUnavailable, SourceWaits
+from digest.protocols import Resumable
 from digest.settings import HttpSettings, Settings
 from digest.storage.ledger import Ledger
 from integrations import source
@@ -428,7 +429,7 @@ def test_no_bytes_break_the_parser(content) -> None:
 def test_the_pipeline_keeps_the_cursor(server, tmp_path) -> None:
     server.routes["/feed"] = Reply(rss(entry(1), entry(2)), "text/xml", headers={"ETag": '"1"'})
     feed = source(f"feed:{server.base}/feed", Settings(http=HttpSettings(allow=server.allow)))
-    assert isinstance(feed, pipeline.Resumable)
+    assert isinstance(feed, Resumable)
     with Ledger(tmp_path / "ledger.db") as ledger:
         assert pipeline.fetch(ledger, [feed], None).new == 2
         server.routes["/feed"] = Reply(rss(entry(3), entry(1)), "text/xml")
