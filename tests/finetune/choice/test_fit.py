@@ -13,7 +13,8 @@ from finetune.choice.measures import agreement, calibration, table
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 DATA, QUOTES = SHARED / "digests" / "train.jsonl", SHARED / "quotes" / "quotes.jsonl"
-REACHED = {"chosen": 0.6177, "summary": 0.5714}  # macro F1 on the held-out groups, with the guards
+# Macro F1 on the held-out groups. Before two more guards of 28 November 2026: .6229 and .576.
+REACHED = {"chosen": 0.6177, "summary": 0.5714}
 SLACK = 0.005
 
 

@@ -190,5 +190,5 @@ def test_rows_read_by_the_task_are_quoted(tmp_path: Path) -> None:
     data = tmp_path / "rows.jsonl"
     data.write_text(told().model_dump_json(exclude_none=True) + "\n")
     how = Data(rows=data, quotes=written(tmp_path / "q.jsonl", record()), caps=(Cap(tokens=9),))
-    (found,) = registry.of(Config(data=how)).read(how, ReadReport())
+    (found,) = registry.open_task(Config(data=how)).read(how, ReadReport())
     assert found.digest.highlights == [THIRD]
