@@ -30,7 +30,13 @@ _FIELD_OF = {
     domain: field for field, domains in FIELDS_OF_NEWS.items() for domain in domains.split(", ")
 }
 
-_SORTING = re.compile(r"\bnews\b|^(?:other|misc\w*|general|company)\b", re.IGNORECASE)
+# Labels that sort a text instead of naming what it speaks of: "Company News", "AI Industry Report".
+_SORTING = re.compile(
+    r"\bnews\b|^(?:other|misc\w*|general|company)\b|"
+    r"\b(?:report|study|research|blog|post|article|guide|"
+    r"tool|model|product|update|release|announcement)s?$",
+    re.IGNORECASE,
+)
 
 APART = {  # kinds that are not news -> heading
     "sponsor": "Sponsors",

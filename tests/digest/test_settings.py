@@ -102,7 +102,10 @@ def test_times_that_are_none(text):
         ({"DIGEST_SOURCES": "[]"}, "DIGEST_SOURCES sets nothing; did you mean DIGEST_SOURCE?"),
         ({"DIGEST_OLLAMA__MODLE": "x"}, "did you mean DIGEST_OLLAMA__MODEL?"),
         ({"DIGEST_OLLAMA__FROBNICATE": "x"}, "DIGEST_OLLAMA__FROBNICATE sets nothing"),
-        ({"DIGEST_MODEL": "x"}, "did you mean DIGEST_OLLAMA__MODEL or DIGEST_EMBEDDED__MODEL?"),
+        (
+            {"DIGEST_MODEL": "x"},
+            "did you mean DIGEST_OLLAMA__MODEL or DIGEST_OPENAI__MODEL or DIGEST_EMBEDDED__MODEL?",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named_and_no_line_of_the_file(monkeypatch, variables, message):
